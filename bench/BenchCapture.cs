@@ -26,13 +26,13 @@ internal sealed class BenchCapture : IDisposable
     public void Pause()
     {
         using ControlScope scope = _control.EnterWithoutTable();
-        _control.RemoveCapture(_stream.Capture);
+        _control.Pipeline.RemoveCapture(_stream.Capture);
     }
 
     public void Resume()
     {
         using ControlScope scope = _control.EnterWithoutTable();
-        _control.TryAddCapture(_stream.Capture);
+        _control.Pipeline.TryAddCapture(_stream.Capture);
     }
 
     /// <summary>Ends it, and says what it took and what it left.</summary>

@@ -178,7 +178,7 @@ internal static class FlowModBenchmark
     {
         using (bench.Control.Enter())
         {
-            return bench.Control.Aggregate(new FlowFilter(FlowMatch.Any)).FlowCount;
+            return bench.Control.Flows.Aggregate(new FlowFilter(FlowMatch.Any)).FlowCount;
         }
     }
 

@@ -221,7 +221,7 @@ internal static class NetFpgaBenchmark
             Offload = new NetFpgaOffload(_registers, CardLayout.V10, OffloadLevel.On, numbers, static line => throw new InvalidOperationException(line));
             using (_switch.Control.Enter())
             {
-                _switch.Control.AddOffload(Offload);
+                _switch.Control.Flows.Offloads.Attach(Offload);
             }
         }
 

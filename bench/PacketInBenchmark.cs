@@ -79,7 +79,7 @@ internal static class PacketInBenchmark
         result.Add(watch.ReadMachine() with { Share = MeasuredWorkers.Rates(before, workers.TakeSamples()).CpuShare });
         workers.Stop();
         controller.WaitUntilSilent(DrainTime, Patience, () => Unaccounted(bench, controller) == 0); // what the worker had in hand when the port stopped
-        result.Add("floodDropsQueue", bench.Control.ReadDrops(DropReason.PacketInQueueFull));
+        result.Add("floodDropsQueue", bench.Control.Accounts.ReadDrops(DropReason.PacketInQueueFull));
         result.Add("floodDropsConnection", bench.ReadConnectionDrops());
         Check(result, bench, controller);
         result.Add("rate", options.Rate, 0);

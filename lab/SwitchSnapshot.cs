@@ -22,14 +22,14 @@ internal sealed record SwitchSnapshot(IReadOnlyList<PortRow> Ports, IReadOnlyLis
         var flows = new List<FlowRow>();
         using (control.Enter())
         {
-            foreach (PortDescription port in control.Ports)
+            foreach (PortDescription port in control.Ports.Descriptions)
             {
-                control.TryReadPort(port.Number, out PortStatistics counters);
+                control.Ports.TryRead(port.Number, out PortStatistics counters);
                 ports.Add(new PortRow(port, counters));
             }
             var all = new FlowFilter(FlowMatch.Any);
             uint cursor = 0;
-            while (control.NextFlow(ref cursor, all, out FlowStatistics flow))
+            while (control.Flows.Next(ref cursor, all, out FlowStatistics flow))
             {
                 flows.Add(Describe(flow));
             }

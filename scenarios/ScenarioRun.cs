@@ -77,7 +77,7 @@ internal sealed class ScenarioRun : IDisposable
     public long CountFlowMods() => Lab.Switches.Sum(device =>
     {
         using ControlScope scope = device.Host.Control.Enter();
-        return device.Host.Control.FlowModsDone.ToArray().Sum();
+        return device.Host.Control.Flows.Done.Sum();
     });
 
     /// <summary>Adds what must hold.</summary>

@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Text.Json.Nodes;
 using Softswitch.Datapath.Ports;
 using Softswitch.Lab.Measures;
+using Softswitch.OfAgent.Client;
 using Softswitch.Ports.Linux;
 using Softswitch.Ports.Linux.Processes;
 

@@ -23,8 +23,11 @@ internal sealed class MeasuredSwitch : IDisposable
     private string? _state;
     private StateJournal? _journal;
 
-    public MeasuredSwitch(DatapathOptions options) =>
-        Control = new DatapathControl(options with { AdviseHugePages = HugePages.Advise }) { MissBehaviour = MissBehaviour.Drop };
+    public MeasuredSwitch(DatapathOptions options)
+    {
+        Control = new DatapathControl(options with { AdviseHugePages = HugePages.Advise });
+        Control.Pipeline.MissBehaviour = MissBehaviour.Drop;
+    }
 
     public DatapathControl Control { get; }
 
@@ -33,7 +36,7 @@ internal sealed class MeasuredSwitch : IDisposable
     {
         using (Control.EnterWithoutTable())
         {
-            Check(Control.AddPort(number, device, beside: beside), $"port {number}");
+            Check(Control.Ports.Add(number, device, beside: beside), $"port {number}");
         }
     }
 
@@ -89,7 +92,8 @@ internal sealed class MeasuredSwitch : IDisposable
     {
         using (Control.EnterWithoutTable())
         {
-            return Control.TryReadPort(number, out PortStatistics statistics) ? statistics : throw new InvalidOperationException($"no port {number}");
+            return Control.Ports.TryRead(number, out PortStatistics statistics)
+                ? statistics : throw new InvalidOperationException($"no port {number}");
         }
     }
 
@@ -98,7 +102,7 @@ internal sealed class MeasuredSwitch : IDisposable
     {
         for (DropReason reason = 0; reason < DropReason.Count; reason++)
         {
-            if (Control.ReadDrops(reason) is long count and > 0)
+            if (Control.Accounts.ReadDrops(reason) is long count and > 0)
             {
                 yield return (reason, count);
             }

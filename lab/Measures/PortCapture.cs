@@ -29,10 +29,10 @@ internal sealed class PortCapture : IFrameSource
         _port = port;
         using ControlScope scope = _control.EnterWithoutTable();
         _capture = new Capture(new CaptureFilter(CapturePoints.Received | CapturePoints.Sent, [port], FlowMatch.Any), _control.Workers.Count);
-        if (!_control.TryAddCapture(_capture))
+        if (!_control.Pipeline.TryAddCapture(_capture))
         {
             _capture.Dispose();
-            throw new TestbedException($"{device.Name}: {DatapathControl.MostCaptures} captures run already");
+            throw new TestbedException($"{device.Name}: {PipelineControl.MostCaptures} captures run already");
         }
     }
 
@@ -56,7 +56,7 @@ internal sealed class PortCapture : IFrameSource
         bool isOver;
         using (_control.EnterWithoutTable())
         {
-            isOver = _control.RemoveCapture(_capture);
+            isOver = _control.Pipeline.RemoveCapture(_capture);
         }
         if (isOver) // else a worker that is stuck may still write to it
         {

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using Softswitch.Datapath.Control;
 using Softswitch.Datapath.Headers;
 using Softswitch.Datapath.Packets;
 using Softswitch.Datapath.Ports;
@@ -91,7 +92,7 @@ internal sealed class ArpUpload(ScenarioRun run, L3MigLab lab)
     {
         using (lab.NearSwitch.Host.Control.EnterWithoutTable())
         {
-            lab.NearSwitch.Host.Control.TryReadPort(L3MigLab.PeerAt, out PortStatistics port);
+            lab.NearSwitch.Host.Control.Ports.TryRead(L3MigLab.PeerAt, out PortStatistics port);
             return (long)port.ReceiveDropped;
         }
     }
@@ -101,7 +102,8 @@ internal sealed class ArpUpload(ScenarioRun run, L3MigLab lab)
     {
         using (lab.NearSwitch.Host.Control.EnterWithoutTable())
         {
-            return lab.NearSwitch.Host.Control.ReadDrops(DropReason.PacketInLimit) + lab.NearSwitch.Host.Control.ReadDrops(DropReason.PacketInQueueFull);
+            AccountBook accounts = lab.NearSwitch.Host.Control.Accounts;
+            return accounts.ReadDrops(DropReason.PacketInLimit) + accounts.ReadDrops(DropReason.PacketInQueueFull);
         }
     }
 

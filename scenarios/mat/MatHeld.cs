@@ -113,7 +113,7 @@ internal static class MatHeld
         using ControlScope scope = one.Host.Control.Enter();
         var all = new FlowFilter(FlowMatch.Any);
         int count = 0;
-        for (uint cursor = 0; one.Host.Control.NextFlow(ref cursor, all, out FlowStatistics flow);)
+        for (uint cursor = 0; one.Host.Control.Flows.Next(ref cursor, all, out FlowStatistics flow);)
         {
             count += flow.Priority == MatFlows.Priority ? 1 : 0;
         }

@@ -160,14 +160,14 @@ internal sealed class TwarenScenario : Scenario
         StaticFlow printed = TwarenFlows.Find(TwarenFlows.Figure5AsPrinted, "2024");
         lab.Controllers[0].Push(TwarenFlows.Read(TwarenFlows.Figure5AsPrinted));
         TwarenSteps.Settle(run, lab);
-        long before = lab.SecondAggregation.Host.Control.ReadDrops(DropReason.OutputToIngress);
+        long before = lab.SecondAggregation.Host.Control.Accounts.ReadDrops(DropReason.OutputToIngress);
         lab.MovedHost.ForgetNeighbours();
         lab.MovedHost.Ping(TwarenLab.FirstGateway.Address, TimeSpan.Zero); // no answer can come
         run.WaitUntil(() => PacketsOf(lab.SecondAggregation, printed) > 0, "2024 meets the reply to VM-S's ARP");
         ulong met = PacketsOf(lab.SecondAggregation, printed);
         long dropped = 0;
         // A packet is counted at its entry first, and then where it is dropped.
-        run.Await(() => (dropped = lab.SecondAggregation.Host.Control.ReadDrops(DropReason.OutputToIngress) - before) >= (long)met);
+        run.Await(() => (dropped = lab.SecondAggregation.Host.Control.Accounts.ReadDrops(DropReason.OutputToIngress) - before) >= (long)met);
         MacAddress? known = lab.MovedHost.FindNeighbour(TwarenLab.FirstGateway.Address);
         run.Say($"2024 as printed: {dropped} ARP replies from CR1 dropped at AgS2, {nameof(DropReason.OutputToIngress)}");
         run.Check(

@@ -79,7 +79,7 @@ internal static class TwarenSteps
         {
             var all = new FlowFilter(FlowMatch.Any);
             uint cursor = 0;
-            while (control.NextFlow(ref cursor, all, out FlowStatistics flow))
+            while (control.Flows.Next(ref cursor, all, out FlowStatistics flow))
             {
                 count += (insertion == null || flow.Cookie == (ulong)insertion) && (filter == null || filter(flow.Match)) ? 1 : 0;
             }

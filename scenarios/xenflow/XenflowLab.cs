@@ -121,7 +121,7 @@ internal sealed class XenflowLab : IDisposable
         {
             var all = new FlowFilter(FlowMatch.Any);
             uint cursor = 0;
-            while (device.Host.Control.NextFlow(ref cursor, all, out FlowStatistics flow))
+            while (device.Host.Control.Flows.Next(ref cursor, all, out FlowStatistics flow))
             {
                 if (flow.Match.Wildcards == FlowWildcards.None)
                 {

@@ -28,13 +28,13 @@ internal static class XenflowSlice
         LabSwitch machine = lab.Here;
         ushort egress = machine == lab.Machine1 ? (ushort)2 : (ushort)12;
         DatapathControl control = machine.Host.Control;
-        Configure(control, () => control.ConfigurePortRate(egress, (long)LinkRate));
+        Configure(control, () => control.Queues.ConfigureRate(egress, (long)LinkRate));
         Band without = Measure(run, lab);
-        Configure(control, () => control.ConfigureQueue(egress, new QueueConfig(Queue, (long)Guaranteed)));
+        Configure(control, () => control.Queues.Configure(egress, new QueueConfig(Queue, (long)Guaranteed)));
         lab.Controller.SetSlice(SlicePort, Queue);
         Band with = Measure(run, lab);
         bool isQueued = machine.TakeSnapshot().Flows.Any(flow => flow.Actions.Contains($"enqueue:{egress}:{Queue}", StringComparison.Ordinal));
-        Configure(control, () => control.ConfigurePortRate(egress, run.Lab.Wiring.Rate));
+        Configure(control, () => control.Queues.ConfigureRate(egress, run.Lab.Wiring.Rate));
         run.Say($"a slice that sends {Offered / 1e6:0} Mbit/s beside {Overload / 1e6:0} on a link of {LinkRate / 1e6:0}: {without.Arrived / 1e6:0.00} without a queue, {with.Arrived / 1e6:0.00} with min-rate {Guaranteed / 1e6:0}");
         run.Record(XenflowMeasures.Slice, with.Arrived / 1e6);
         run.Figure("band of the slice under overload", "a minimum band for each flow or set of flows", $"{with.Arrived / 1e6:0.0} of {Guaranteed / 1e6:0} Mbit/s guaranteed; {without.Arrived / 1e6:0.0} without a queue");

@@ -263,11 +263,11 @@ internal sealed class XenflowTraffic : IDisposable
             {
                 foreach (DropReason reason in Enum.GetValues<DropReason>())
                 {
-                    (Overload.Contains(reason) ? overloaded : decided)[$"{device.Name} {reason}"] = device.Host.Control.ReadDrops(reason);
+                    (Overload.Contains(reason) ? overloaded : decided)[$"{device.Name} {reason}"] = device.Host.Control.Accounts.ReadDrops(reason);
                 }
-                foreach (PortDescription port in device.Host.Control.Ports)
+                foreach (PortDescription port in device.Host.Control.Ports.Descriptions)
                 {
-                    device.Host.Control.TryReadPort(port.Number, out PortStatistics counters);
+                    device.Host.Control.Ports.TryRead(port.Number, out PortStatistics counters);
                     overloaded[$"{device.Name} port {port.Number} receive"] = (long)counters.ReceiveDropped;
                     overloaded[$"{device.Name} port {port.Number} transmit"] = (long)counters.TransmitErrors;
                     if (HasInterface(device, port.Name))

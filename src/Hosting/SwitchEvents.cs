@@ -41,7 +41,7 @@ internal sealed class SwitchEvents(DatapathControl control, SwitchAgent agent) :
 
     public void OnPacketIn(in PacketIn packetIn)
     {
-        agent.OnPacketIn(packetIn);
+        agent.Sessions.OnPacketIn(packetIn);
         if (_packetIn is not { } handler)
         {
             return;
@@ -54,14 +54,14 @@ internal sealed class SwitchEvents(DatapathControl control, SwitchAgent agent) :
 
     public long OnFlowsRemoved(int limit, bool force)
     {
-        long taken = agent.OnFlowsRemoved(limit, force);
+        long taken = agent.Sessions.OnFlowsRemoved(limit, force);
         if (FlowRemoved is not { } handler)
         {
-            _removed = control.EndOfFlowRemoved;
+            _removed = control.Flows.Removed.EndOfReports;
             return taken;
         }
         int most = force ? MostPending : EnoughPending;
-        for (; limit > 0 && _pending.Count < most && control.TryReadFlowRemoved(ref _removed, out FlowRemoved removed); limit--)
+        for (; limit > 0 && _pending.Count < most && control.Flows.Removed.TryRead(ref _removed, out FlowRemoved removed); limit--)
         {
             FlowRemoved end = removed;
             Enqueue(() => handler(end));
@@ -69,7 +69,7 @@ internal sealed class SwitchEvents(DatapathControl control, SwitchAgent agent) :
         if (force && limit > 0 && _pending.Count >= most)
         {
             long before = _removed.Count;
-            _removed = control.EndOfFlowRemoved;
+            _removed = control.Flows.Removed.EndOfReports;
             Note(_removed.Count - before, "flow-removed lost: a handler is too slow");
         }
         return Math.Min(taken, _removed.Count);
@@ -77,7 +77,7 @@ internal sealed class SwitchEvents(DatapathControl control, SwitchAgent agent) :
 
     public void OnPortStatus(PortStatusReason reason, in PortDescription port)
     {
-        agent.OnPortStatus(reason, port);
+        agent.Sessions.OnPortStatus(reason, port);
         if (PortChanged is { } handler)
         {
             PortDescription description = port;
@@ -123,7 +123,7 @@ internal sealed class SwitchEvents(DatapathControl control, SwitchAgent agent) :
         using (control.EnterWithoutTable())
         {
             _packetIn = handler;
-            agent.HasOwnController = handler != null;
+            agent.Misses.HasOwnController = handler != null;
         }
     }
 }

@@ -165,7 +165,7 @@ public sealed partial class SwitchHost
         agent.Change(wanted.Agent.FailMode, wanted.Agent.EmergencyAttempts);
         using (EnterWithoutTable())
         {
-            Control.LimitPacketIns(wanted.Datapath.PacketInRate, wanted.Datapath.PacketInBurst);
+            Control.PacketIns.Limit(wanted.Datapath.PacketInRate, wanted.Datapath.PacketInBurst);
         }
         _inBand?.Follow(wanted.Agent.Controllers, agent.ListenPorts);
         SwitchOption[] own = [.. SwitchOption.All.Where(option => option.Scope is OptionScope.Switch or OptionScope.OneSwitch)]; // the others are the process's to report

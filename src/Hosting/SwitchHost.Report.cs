@@ -29,7 +29,7 @@ public sealed partial class SwitchHost
         AccountReading accounts;
         using (EnterWithoutTable())
         {
-            accounts = Control.ReadAccounts();
+            accounts = Control.Accounts.Read();
         }
         IReadOnlyList<PortReport> ports = Ports.ReadReports(accounts, () => EnterWithoutTable());
         IReadOnlyList<CardSummary> cards = _cards.Summarize(() => EnterWithoutTable());
@@ -46,22 +46,22 @@ public sealed partial class SwitchHost
                 DateTimeOffset.Now,
                 Control.Uptime.TotalSeconds,
                 ReportJson.NameOf(_options.Agent.FailMode),
-                Control.InEmergency,
+                Control.Flows.Emergency.InForce,
                 ports,
                 workers,
                 [ReadTable(0), ReadTable(1),
-                    new TableReport("emergency", Control.EmergencyCount, _options.Datapath.MaxEmergencyEntries, 0, 0)],
+                    new TableReport("emergency", Control.Flows.Emergency.Count, _options.Datapath.MaxEmergencyEntries, 0, 0)],
                 [.. controllers.Select(Describe)],
                 cards,
                 ReadFlowMods(),
                 new PacketInReport(
-                    Control.DeliveredPacketIns, Control.ReadDrops(DropReason.PacketInLimit),
-                    Control.ReadDrops(DropReason.PacketInQueueFull), _agent.DroppedPacketIns),
+                    Control.PacketIns.Delivered, Control.Accounts.ReadDrops(DropReason.PacketInLimit),
+                    Control.Accounts.ReadDrops(DropReason.PacketInQueueFull), _agent.Sessions.DroppedPacketIns),
                 new ConnectionReport(
-                    _agent.EstablishedConnections, controllers.Count(one => one.State == ControllerState.Connected), _agent.Refusals.Count),
+                    _agent.Sessions.EstablishedConnections, controllers.Count(one => one.State == ControllerState.Connected), _agent.Refusals.Count),
                 new MemoryReport(
-                    frames.FrameCount, frames.FreeCount, frames.FrameSize, Control.BufferCount,
-                    Control.BufferedPacketCount, Control.ActionListBytes, Control.ActionListLimit),
+                    frames.FrameCount, frames.FreeCount, frames.FrameSize, Control.Buffers.Capacity,
+                    Control.Buffers.OccupiedCount, Control.ActionLists.UsedBytes, Control.ActionLists.Limit),
                 process,
                 AccountRowReport.NonZero(reason => accounts.Rows.Sum(row => row.ReceiveDrops(reason) + row.SendDrops(reason))),
                 Describe(accounts, ports))
@@ -87,12 +87,12 @@ public sealed partial class SwitchHost
         }
         using (Check(scope))
         {
-            (AccountRow ports, AccountRow others) = Control.ReadTotals();
+            (AccountRow ports, AccountRow others) = Control.Accounts.ReadTotals();
             ControllerStatus[] controllers = [.. _agent!.ReadControllers().Where(one => !one.IsPassive)];
             int up = 0;
-            foreach (ushort number in Control.PortNumbers)
+            foreach (ushort number in Control.Ports.Numbers)
             {
-                up += Control.FindPort(number) is { Link.Up: true } ? 1 : 0;
+                up += Control.Ports.Find(number) is { Link.Up: true } ? 1 : 0;
             }
             return _lastSummary = new SwitchSummary(
                 Name, $"{DatapathId:x16}", SwitchSummary.Running, null, Control.Uptime.TotalSeconds, Ports.Count, up,
@@ -112,7 +112,7 @@ public sealed partial class SwitchHost
     internal FlowActivityReport ReadBusiestFlows(int count, TimeSpan interval, TimeProvider time)
     {
         List<FlowActivity> found = [];
-        using BusiestFlows watch = Control.WatchFlows(() => Enter());
+        using BusiestFlows watch = new BusiestFlows(Control.Flows.Entries, () => Enter());
         long began = time.GetTimestamp();
         while (interval - time.GetElapsedTime(began) is var left && left > TimeSpan.Zero && !_isDisposed)
         {
@@ -161,8 +161,8 @@ public sealed partial class SwitchHost
     private FlowModReport ReadFlowMods()
     {
         Dictionary<string, long> done =
-            Enum.GetValues<FlowModCommand>().ToDictionary(ReportJson.NameOf, command => Control.FlowModsDone[(int)command]);
-        return new FlowModReport(done, _agent!.ReadRefusedFlowMods());
+            Enum.GetValues<FlowModCommand>().ToDictionary(ReportJson.NameOf, command => Control.Flows.Done[(int)command]);
+        return new FlowModReport(done, _agent!.Sessions.ReadRefusedFlowMods());
     }
 
     private static ControllerReport Describe(ControllerStatus one) => new(

@@ -108,7 +108,7 @@ public sealed partial class SwitchHost
     {
         using (EnterWithoutTable())
         {
-            return Control.Ports;
+            return Control.Ports.Descriptions;
         }
     }
 
@@ -119,7 +119,7 @@ public sealed partial class SwitchHost
     {
         using (EnterWithoutTable())
         {
-            if (Control.TryReadPort(number, out PortStatistics statistics))
+            if (Control.Ports.TryRead(number, out PortStatistics statistics))
             {
                 return statistics;
             }
@@ -154,7 +154,7 @@ public sealed partial class SwitchHost
         using (Enter())
         {
             uint cursor = 0;
-            while (Control.NextFlow(ref cursor, filter, out FlowStatistics entry))
+            while (Control.Flows.Next(ref cursor, filter, out FlowStatistics entry))
             {
                 flows.Add(new FlowReport(entry));
             }
@@ -169,7 +169,7 @@ public sealed partial class SwitchHost
         using (EnterWithoutTable())
         {
             return Enum.GetValues<DropReason>().Where(reason => reason != DropReason.Count)
-                .Select(reason => KeyValuePair.Create(reason, Control.ReadDrops(reason))).Where(drops => drops.Value != 0).ToDictionary();
+                .Select(reason => KeyValuePair.Create(reason, Control.Accounts.ReadDrops(reason))).Where(drops => drops.Value != 0).ToDictionary();
         }
     }
 

@@ -23,7 +23,7 @@ public sealed partial class SwitchHost
     {
         using (EnterWithoutTable())
         {
-            IReadOnlyList<PortDescription> ports = Control.Ports;
+            IReadOnlyList<PortDescription> ports = Control.Ports.Descriptions;
             ControllerStatus[] controllers = [.. _agent!.ReadControllers().Where(one => !one.IsPassive)];
             int up = ports.Count(IsUp);
             string text = $"{Quantity.Of(ports.Count, "port")}, {up} up";

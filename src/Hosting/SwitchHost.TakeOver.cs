@@ -84,7 +84,7 @@ public sealed partial class SwitchHost : IHandedOver
     internal void PrepareHandOver()
     {
         Assembly.Load("System.Diagnostics.DiagnosticSource"); // as .NET does for the first socket that it accepts
-        CodeWarmUp.ForGiver(Control.HandoverDevices.Select(one => one.Device.GetType()).Distinct());
+        CodeWarmUp.ForGiver(Control.Handover.Devices.Select(one => one.Device.GetType()).Distinct());
     }
 
     /// <summary>From here on the process gets no other switch, until what is returned has ended.</summary>

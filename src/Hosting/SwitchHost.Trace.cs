@@ -52,12 +52,12 @@ public sealed partial class SwitchHost
         {
             reports.Add(reporter.Describe(tracer.Trace(inPort, packets[reports.Count])));
         }
-        while (reports.Count < packets.Count && (reports.Count < together || !Control.LetOthersIn()));
+        while (reports.Count < packets.Count && (reports.Count < together || !Control.Lock.Breathe()));
     }
 
     private (ushort InPort, IReadOnlyList<byte[]> Packets) Read(TraceRequest request)
     {
-        PortNames names = new(Control.Ports);
+        PortNames names = new(Control.Ports.Descriptions);
         ushort? inPort = null;
         if (request.InPort is { } text)
         {
@@ -94,7 +94,7 @@ public sealed partial class SwitchHost
 
     private void CheckPort(ushort number)
     {
-        if (Control.PortNumbers.IndexOf(number) < 0)
+        if (Control.Ports.Numbers.IndexOf(number) < 0)
         {
             throw new OptionException($"in_port: there is no port {PortNames.Format(number)}; {ListPorts()}");
         }
@@ -102,7 +102,7 @@ public sealed partial class SwitchHost
 
     private string ListPorts()
     {
-        string ports = string.Join(", ", Control.Ports.Select(port => $"{PortNames.Format(port.Number)} ({port.Name})"));
+        string ports = string.Join(", ", Control.Ports.Descriptions.Select(port => $"{PortNames.Format(port.Number)} ({port.Name})"));
         return ports.Length == 0 ? "there is none" : $"there are {ports}";
     }
 

@@ -64,7 +64,7 @@ internal sealed class FlowListing(DatapathControl control)
         {
             stop.ThrowIfCancellationRequested();
             using ControlScope scope = control.Enter();
-            for (int done = 0; done < Slice && (more = control.NextFlow(ref cursor, all, out FlowStatistics flow)); done++)
+            for (int done = 0; done < Slice && (more = control.Flows.Next(ref cursor, all, out FlowStatistics flow)); done++)
             {
                 looked++;
                 done += query.Words.Count == 0 ? 0 : flow.Actions.Length / ActionsOfEntry;
@@ -153,7 +153,7 @@ internal sealed class FlowListing(DatapathControl control)
         {
             using ControlScope scope = control.Enter();
             uint cursor = index - 1;
-            if (control.NextFlow(ref cursor, all, out FlowStatistics flow) && cursor == index)
+            if (control.Flows.Next(ref cursor, all, out FlowStatistics flow) && cursor == index)
             {
                 FlowRow row = Describe(flow);
                 room -= row.Size;

@@ -112,7 +112,7 @@ public sealed class SwitchGroupTests : IDisposable
         SwitchHost ill = _group.Find("g1")!;
         using (ill.Control.EnterWithoutTable())
         {
-            Assert.Equal(ControlError.None, ill.Control.AddPort(2, new FailingPort(static () => throw new IOException("the ring is on fire"))));
+            Assert.Equal(ControlError.None, ill.Control.Ports.Add(2, new FailingPort(static () => throw new IOException("the ring is on fire"))));
         }
         Eventually.True(() => _group.Find("g1") == null, "it is known to have failed");
         Assert.False(_group.Failed.IsCancellationRequested);
@@ -132,7 +132,7 @@ public sealed class SwitchGroupTests : IDisposable
         SwitchHost host = alone.Switches[0];
         using (host.Control.EnterWithoutTable())
         {
-            Assert.Equal(ControlError.None, host.Control.AddPort(2, new FailingPort(static () => throw new IOException("the ring is on fire"))));
+            Assert.Equal(ControlError.None, host.Control.Ports.Add(2, new FailingPort(static () => throw new IOException("the ring is on fire"))));
         }
         Eventually.True(() => alone.Failed.IsCancellationRequested, "the process has failed");
         Assert.Contains("the ring is on fire", Assert.Throws<InvalidOperationException>(alone.ThrowIfFailed).Message, StringComparison.Ordinal);

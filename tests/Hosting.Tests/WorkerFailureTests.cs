@@ -74,7 +74,7 @@ public sealed class WorkerFailureTests : IDisposable
     {
         using (host.Control.EnterWithoutTable())
         {
-            Assert.Equal(ControlError.None, host.Control.AddPort(2, port));
+            Assert.Equal(ControlError.None, host.Control.Ports.Add(2, port));
         }
     }
 

@@ -30,7 +30,7 @@ public sealed class QueuesAndWorkersTests
         using DatapathControl control = new(new DatapathOptions { Workers = workers, FrameCount = 8192, LargeFrameCount = 32 });
         foreach ((ushort number, string name, string peer) in ((ushort, string, string)[])[(1, "in", "source"), (2, "out", "sink")])
         {
-            Assert.Equal(ControlError.None, control.AddPort(number, Open(space, kind, name, peer, queues, control.Frames)));
+            Assert.Equal(ControlError.None, control.Ports.Add(number, Open(space, kind, name, peer, queues, control.Frames)));
         }
         ForwardAll(space, control, kind == "xdp" ? "source" : "in", kind == "xdp" ? "sink" : "out");
     }

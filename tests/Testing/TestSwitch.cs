@@ -53,13 +53,13 @@ internal sealed class TestSwitch : IControlEvents, IDisposable
     public void AddPort(ushort number, int mtu = 0)
     {
         MemoryPort port = new($"p{number}", Control.Frames, capacity: 4096) { HardwareAddress = new(0x0200_0000_ff00UL + number), Mtu = mtu };
-        Assert.Equal(ControlError.None, Control.AddPort(number, port));
+        Assert.Equal(ControlError.None, Control.Ports.Add(number, port));
         _ports[number] = port;
     }
 
     /// <summary>A port-mod; of all flags unless a mask says which.</summary>
     public void Configure(ushort port, PortConfig config, PortConfig mask = PortConfig.All) =>
-        Assert.Equal(ControlError.None, Control.ConfigurePort(port, _ports[port].HardwareAddress, config, mask));
+        Assert.Equal(ControlError.None, Control.Ports.Configure(port, _ports[port].HardwareAddress, config, mask));
 
     public static FlowMod Flow(FlowMatch match, ushort priority = 0x8000, FlowModCommand command = FlowModCommand.Add, ulong cookie = 0) =>
         new() { Command = command, Match = match, Priority = priority, Cookie = cookie };
@@ -129,7 +129,7 @@ internal sealed class TestSwitch : IControlEvents, IDisposable
 
     public long OnFlowsRemoved(int limit, bool force)
     {
-        while (Control.TryReadFlowRemoved(ref _removed, out FlowRemoved removed))
+        while (Control.Flows.Removed.TryRead(ref _removed, out FlowRemoved removed))
         {
             Removed.Add(removed);
         }
@@ -143,7 +143,7 @@ internal sealed class TestSwitch : IControlEvents, IDisposable
         List<(FlowMatch, ulong, ulong, ulong, ushort, bool, FlowAction[])> flows = [];
         FlowFilter all = new(FlowMatch.Any);
         uint cursor = 0;
-        while (Control.NextFlow(ref cursor, all, out FlowStatistics s))
+        while (Control.Flows.Next(ref cursor, all, out FlowStatistics s))
         {
             Assert.Equal(FlowFilter.FlowTable, s.TableId);
             flows.Add((s.Match, s.Cookie, s.PacketCount, s.ByteCount, s.Priority, MatchNormalizer.Normalize(s.Match, out _, out _), s.Actions.ToArray()));

@@ -76,7 +76,7 @@ public sealed class CaptureDownloadsTests : IDisposable
     [Fact]
     public async Task A_client_that_goes_leaves_nothing_running()
     {
-        for (int i = 0; i < DatapathControl.MostCaptures + 2; i++)
+        for (int i = 0; i < PipelineControl.MostCaptures + 2; i++)
         {
             using var giveUp = CancellationTokenSource.CreateLinkedTokenSource(TestContext.Current.CancellationToken);
             using var request = new HttpRequestMessage(HttpMethod.Get, "/api/capture");

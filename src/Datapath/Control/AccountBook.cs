@@ -6,7 +6,7 @@ namespace Softswitch.Datapath.Control;
 
 /// <summary>The accounts of all packets: the ports', the workers' own, the control side's, and what is left of ports that went.</summary>
 /// <remarks>Threads: under the control lock.</remarks>
-internal sealed unsafe class AccountBook(WorkerShared shared, Worker[] workers) : IDisposable
+internal sealed class AccountBook(WorkerShared shared, Worker[] workers) : IDisposable
 {
     // How many milliseconds a worker is waited for, which answers within microseconds if it has a processor.
     private const int Patience = 1000;
@@ -44,24 +44,25 @@ internal sealed unsafe class AccountBook(WorkerShared shared, Worker[] workers) 
         foreach (SwitchPort port in shared.Ports.Ports)
         {
             PortAccount sum = default;
-            AddEach(ref sum, byWorker, worker => (nint)(copied[worker] ? port.CopyOf(worker) : port.AccountOf(worker)));
+            for (int worker = 0; worker < workers.Length; worker++)
+            {
+                AddTo(ref sum, ref byWorker[worker], port.Account(worker, copied[worker]));
+            }
             AddDevice(ref sum, port.Device.ReadCounters());
             rows.Add(new AccountRow(AccountKind.Port, port.Number, sum));
         }
-        PortAccount gone = *Own.Gone;
-        _gone.ForEach(one => gone.Add(ReadWith(one.Port, one.Last)));
-        AddOwn(AccountKind.Controller, *Own.Controller, accounts => (nint)accounts.Controller);
-        AddOwn(AccountKind.Switch, *Own.Switch, accounts => (nint)accounts.Switch);
-        AddOwn(AccountKind.Gone, gone, accounts => (nint)accounts.Gone);
+        AddOwn(AccountKind.Controller, OwnAccount.Controller);
+        AddOwn(AccountKind.Switch, OwnAccount.Switch);
+        AddOwn(AccountKind.Gone, OwnAccount.Gone);
         return new AccountReading(rows, [.. byWorker.Select((account, id) => new AccountRow(AccountKind.Worker, id, account))], isExact);
 
-        void AddOwn(AccountKind kind, PortAccount sum, Func<OwnAccounts, nint> find)
+        void AddOwn(AccountKind kind, OwnAccount which)
         {
-            AddEach(ref sum, byWorker, worker =>
+            PortAccount sum = ReadOwn(which);
+            for (int worker = 0; worker < workers.Length; worker++)
             {
-                PortAccount* account = (PortAccount*)find(workers[worker].Accounts);
-                return (nint)(copied[worker] ? OwnAccounts.CopyOf(account) : account);
-            });
+                AddTo(ref sum, ref byWorker[worker], workers[worker].Accounts.Of(which, copied[worker]));
+            }
             rows.Add(new AccountRow(kind, 0, sum));
         }
     }
@@ -71,22 +72,12 @@ internal sealed unsafe class AccountBook(WorkerShared shared, Worker[] workers) 
     public (AccountRow Ports, AccountRow Others) ReadTotals()
     {
         Fold();
-        PortAccount ports = *Own.Gone;
-        PortAccount others = *Own.Controller;
-        others.Add(*Own.Switch);
-        foreach (Worker worker in workers)
-        {
-            ports.Add(*worker.Accounts.Gone);
-            others.Add(*worker.Accounts.Controller);
-            others.Add(*worker.Accounts.Switch);
-        }
+        PortAccount ports = ReadAll(OwnAccount.Gone);
+        PortAccount others = ReadAll(OwnAccount.Controller);
+        others.Add(ReadAll(OwnAccount.Switch));
         foreach (SwitchPort port in shared.Ports.Ports)
         {
             ports.Add(ReadWith(port, port.Device.ReadCounters()));
-        }
-        foreach ((SwitchPort port, PortCounters last) in _gone)
-        {
-            ports.Add(ReadWith(port, last));
         }
         return (new AccountRow(AccountKind.Port, 0, ports), new AccountRow(AccountKind.Switch, 0, others));
     }
@@ -102,8 +93,7 @@ internal sealed unsafe class AccountBook(WorkerShared shared, Worker[] workers) 
         }
         foreach (SwitchPort port in shared.Ports.Ports.Concat(_gone.Select(one => one.Port)))
         {
-            PortAccount account = port.ReadAccount();
-            total += account.Ingress.ReadDrops(reason) + account.Egress.ReadDrops(reason);
+            total += ReadDrops(port.ReadAccount(), reason);
         }
         return (long)total;
     }
@@ -112,18 +102,20 @@ internal sealed unsafe class AccountBook(WorkerShared shared, Worker[] workers) 
     public void Save(BinaryWriter to)
     {
         Fold();
-        PortAccount gone = *Own.Gone;
-        _gone.ForEach(one => gone.Add(ReadWith(one.Port, one.Last)));
-        Save(to, *Own.Controller, accounts => (nint)accounts.Controller);
-        Save(to, *Own.Switch, accounts => (nint)accounts.Switch);
-        Save(to, gone, accounts => (nint)accounts.Gone);
+        for (OwnAccount which = 0; which <= OwnAccount.Gone; which++)
+        {
+            PortAccount sum = ReadAll(which);
+            sum.Egress.Handed = sum.Egress.Taken;
+            sum.Save(to);
+        }
     }
 
     public void Restore(BinaryReader from, DropReason[] reasons)
     {
-        Own.Controller->Restore(from, reasons);
-        Own.Switch->Restore(from, reasons);
-        Own.Gone->Restore(from, reasons);
+        for (OwnAccount which = 0; which <= OwnAccount.Gone; which++)
+        {
+            Own.Of(which).Restore(from, reasons);
+        }
     }
 
     /// <summary>A port of another process that this one does not go on with.</summary>
@@ -131,7 +123,7 @@ internal sealed unsafe class AccountBook(WorkerShared shared, Worker[] workers) 
     public void AddGone(PortAccount account, in PortCounters last)
     {
         AddDevice(ref account, last);
-        Own.Gone->Add(account);
+        Own.Of(OwnAccount.Gone).Add(account);
     }
 
     public void Dispose()
@@ -141,10 +133,9 @@ internal sealed unsafe class AccountBook(WorkerShared shared, Worker[] workers) 
     }
 
     private static ulong ReadDrops(OwnAccounts accounts, DropReason reason) =>
-        ReadDrops(accounts.Controller, reason) + ReadDrops(accounts.Switch, reason) + ReadDrops(accounts.Gone, reason);
+        ReadDrops(accounts.Of(OwnAccount.Controller), reason) + ReadDrops(accounts.Of(OwnAccount.Switch), reason) + ReadDrops(accounts.Of(OwnAccount.Gone), reason);
 
-    private static ulong ReadDrops(PortAccount* account, DropReason reason) =>
-        account->Ingress.ReadDrops(reason) + account->Egress.ReadDrops(reason);
+    private static ulong ReadDrops(in PortAccount account, DropReason reason) => account.Ingress.ReadDrops(reason) + account.Egress.ReadDrops(reason);
 
     /// <param name="device">What its device counted.</param>
     private static PortAccount ReadWith(SwitchPort port, in PortCounters device)
@@ -181,22 +172,29 @@ internal sealed unsafe class AccountBook(WorkerShared shared, Worker[] workers) 
         egress.CountLost(DropReason.DeviceDropped, Math.Min(device.TransmitDropped, (long)(egress.Left - egress.Lost)));
     }
 
-    private void Save(BinaryWriter to, PortAccount sum, Func<OwnAccounts, nint> find)
+    /// <summary>What the control side counted, and of ports that went what workers may still count.</summary>
+    private PortAccount ReadOwn(OwnAccount which)
     {
-        Array.ForEach(workers, worker => sum.Add(*(PortAccount*)find(worker.Accounts)));
-        sum.Egress.Handed = sum.Egress.Taken;
-        sum.Save(to);
+        PortAccount sum = Own.Of(which);
+        if (which == OwnAccount.Gone)
+        {
+            _gone.ForEach(one => sum.Add(ReadWith(one.Port, one.Last)));
+        }
+        return sum;
     }
 
-    /// <param name="accountOf">The address of a worker's part.</param>
-    private void AddEach(ref PortAccount sum, PortAccount[] byWorker, Func<int, nint> accountOf)
+    /// <summary>The same with what workers counted, each by itself.</summary>
+    private PortAccount ReadAll(OwnAccount which)
     {
-        for (int worker = 0; worker < workers.Length; worker++)
-        {
-            PortAccount* account = (PortAccount*)accountOf(worker);
-            sum.Add(*account);
-            byWorker[worker].Add(*account);
-        }
+        PortAccount sum = ReadOwn(which);
+        Array.ForEach(workers, worker => sum.Add(worker.Accounts.Of(which)));
+        return sum;
+    }
+
+    private static void AddTo(ref PortAccount sum, ref PortAccount byWorker, in PortAccount account)
+    {
+        sum.Add(account);
+        byWorker.Add(account);
     }
 
     /// <summary>
@@ -239,7 +237,7 @@ internal sealed unsafe class AccountBook(WorkerShared shared, Worker[] workers) 
             (SwitchPort port, PortCounters last) = _gone[i];
             if (Array.TrueForAll(workers, worker => Array.IndexOf(worker.Adopted.Ports, port) < 0))
             {
-                Own.Gone->Add(ReadWith(port, last));
+                Own.Of(OwnAccount.Gone).Add(ReadWith(port, last));
                 port.EndAccounts();
                 _gone.RemoveAt(i);
             }

@@ -5,13 +5,19 @@ using Softswitch.Datapath.Tables;
 
 namespace Softswitch.Datapath.Control;
 
-/// <summary>Checks an action list before it is compiled (OpenFlow 1.0.0 §5.2.4, §5.4.4).</summary>
+/// <summary>Checks an action list before it is compiled (OpenFlow 1.0.0 §5.2.4, §5.4.4): the one place that judges what actions mean, wherever they come from.</summary>
 internal static class ActionValidator
 {
+    /// <summary>Bytes of an entry's actions that a statistics reply can still show (§5.3.5): of its 64 KiB 12 are the reply's header, 88 the entry's.</summary>
+    public const int MaxEntryBytes = (ushort.MaxValue - 12 - 88) / 8 * 8;
+
+    private const int LongestAction = 24;
+
     /// <param name="forPacketOut">TABLE is an output of packet-outs only.</param>
     public static ControlError Validate(ReadOnlySpan<FlowAction> actions, bool forPacketOut)
     {
-        if (actions.Length > ActionListMemory.MaxActions)
+        bool isLong = actions.Length > MaxEntryBytes / LongestAction;
+        if (isLong && (forPacketOut ? actions.Length > ActionListMemory.MaxActions : FlowAction.WireLengthOf(actions) > MaxEntryBytes))
         {
             return ControlError.TooManyActions;
         }

@@ -1,6 +1,6 @@
 namespace Softswitch.Datapath.Control;
 
-/// <summary>How far a barrier has come; it begins as <c>default</c>. For <see cref="DatapathControl.TryBarrier"/>.</summary>
+/// <summary>How far a barrier has come; it begins as <c>default</c>. For <see cref="BarrierControl.TryFinish"/>.</summary>
 internal struct BarrierProgress
 {
     internal BarrierStage Stage;

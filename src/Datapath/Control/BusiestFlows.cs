@@ -1,6 +1,5 @@
 using Softswitch.Datapath.Flows;
 using Softswitch.Datapath.Memory;
-using Softswitch.Datapath.Tables;
 
 namespace Softswitch.Datapath.Control;
 
@@ -18,32 +17,31 @@ internal delegate void ActiveFlowHandler(in FlowStatistics flow, ulong packets, 
 /// said last.
 /// Threads: one, without the control lock.
 /// </remarks>
-internal sealed unsafe class BusiestFlows : IDisposable
+internal sealed class BusiestFlows : IDisposable
 {
     // About a tenth of a millisecond.
     private const uint SliceLength = 2048;
 
     private readonly FlowEntries _entries;
-    private readonly FlowStore _store;
     private readonly Func<ControlScope> _enter;
     private readonly NativeArray<Mark> _marks;
 
     /// <summary>The first walk.</summary>
     /// <param name="enter">Takes the control lock with the table.</param>
-    public BusiestFlows(FlowEntries entries, FlowStore store, Func<ControlScope> enter)
+    public BusiestFlows(FlowEntries entries, Func<ControlScope> enter)
     {
-        (_entries, _store, _enter) = (entries, store, enter);
+        (_entries, _enter) = (entries, enter);
         int length;
         using (enter())
         {
-            length = (int)store.HighWater + 1;
+            length = (int)entries.Store.HighWater + 1;
         }
         _marks = new NativeArray<Mark>(length);
         Walk(index =>
         {
             if (index < _marks.Length)
             {
-                _marks.Start[index] = MarkOf(index);
+                _marks[(int)index] = MarkOf(index);
             }
         });
     }
@@ -76,7 +74,7 @@ internal sealed unsafe class BusiestFlows : IDisposable
         {
             foreach ((uint index, Mark since) in found)
             {
-                if (_entries.IsInForce(index) && _store.Records[index].InstalledAt == since.InstalledAt)
+                if (_entries.IsInForce(index) && _entries.Store.Record(index).InstalledAt == since.InstalledAt)
                 {
                     _entries.Describe(index, out FlowStatistics flow);
                     take(flow, since.Packets, since.Bytes);
@@ -90,13 +88,13 @@ internal sealed unsafe class BusiestFlows : IDisposable
     private Mark MarkOf(uint index)
     {
         FlowCounters counters = _entries.ReadCounters(index);
-        return new Mark { InstalledAt = _store.Records[index].InstalledAt, Packets = counters.Packets, Bytes = counters.Bytes };
+        return new Mark { InstalledAt = _entries.Store.Record(index).InstalledAt, Packets = counters.Packets, Bytes = counters.Bytes };
     }
 
     private Mark Since(uint index)
     {
         Mark since = MarkOf(index);
-        if (index < _marks.Length && _marks.Start[index] is var before
+        if (index < _marks.Length && _marks[(int)index] is var before
             && before.InstalledAt == since.InstalledAt && before.Packets <= since.Packets)
         {
             since.Packets -= before.Packets;
@@ -111,7 +109,7 @@ internal sealed unsafe class BusiestFlows : IDisposable
         {
             using (_enter())
             {
-                high = _store.HighWater;
+                high = _entries.Store.HighWater;
                 uint end = Math.Min(high, start + SliceLength - 1);
                 for (uint index = start; index <= end; index++)
                 {

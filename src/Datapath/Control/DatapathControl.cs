@@ -1,21 +1,21 @@
 using Softswitch.Datapath.Flows;
-using Softswitch.Datapath.Fragments;
 using Softswitch.Datapath.Memory;
 using Softswitch.Datapath.Offload;
 using Softswitch.Datapath.Packets;
 using Softswitch.Datapath.Pipeline;
 using Softswitch.Datapath.SpanningTree;
 using Softswitch.Datapath.Tables;
+using Softswitch.Datapath.Tracing;
 
 namespace Softswitch.Datapath.Control;
 
-/// <summary>The datapath and its control side: flow table, ports, packet buffers, statistics, timers.</summary>
+/// <summary>The datapath and its control side, made of parts: flow entries, ports, queues, packets from and to the controller, accounts.</summary>
 /// <remarks>
-/// Threads: every member is used by one thread at a time, the one that entered the control lock (<see cref="Enter"/>, <see cref="EnterWithoutTable"/>), but for
+/// Threads: every member, and every part, is used by one thread at a time, the one that entered the control lock (<see cref="Enter"/>, <see cref="EnterWithoutTable"/>), but for
 /// <see cref="Workers"/>, which run on threads of their own and never do, and <see cref="WaitForWork"/>. What a method changed is in force for every
 /// packet that a worker receives after it returned.
 /// </remarks>
-internal sealed unsafe partial class DatapathControl : IDisposable
+internal sealed class DatapathControl : IDisposable
 {
     // Retired entries that may wait for workers before an ADD has to.
     private const int RetiredReserve = 1 << 16;
@@ -23,36 +23,19 @@ internal sealed unsafe partial class DatapathControl : IDisposable
     // A worker's counters are 32 bytes an entry, in an array of at most 2^31 bytes.
     private const int MaxEntries = (1 << 26) - RetiredReserve - 2;
 
-    // How many milliseconds a port that was removed waits for a worker to let go of it, before its device is closed.
-    private const int AdoptionPatience = 1000;
-
     private const int LongestServiceInterval = 500;
-    private const int LinkCheckInterval = 250;
-
     private const int LongestPacketInPause = 10;
 
-    private readonly ControlLock _lock;
     private readonly DatapathOptions _options;
     private readonly bool _ownsFrames;
     private readonly WorkerShared _shared;
-    private readonly FlowStore _store;
-    private readonly FlowTable _table;
-    private readonly ActionListMemory _lists;
-    private readonly FlowModProcessor _flows;
     private readonly FrameCache _frames;
-    private readonly BufferedPackets _buffers;
-    private readonly PacketInDelivery _packetIns;
     private readonly PacketOutSender _packetOuts;
     private readonly Worker[] _workers;
-    private readonly AccountBook _accounts;
     private readonly SpanningTreeControl? _spanningTree;
     private readonly Func<bool> _hasWork;
-    private readonly long[] _flowModsDone = new long[(int)FlowModCommand.DeleteStrict + 1];
     private IControlEvents? _events;
-    private int _nextPortWorker;
-    private long _linksCheckedAt;
     private long _deliveredBefore;
-    private volatile bool _linksChanged;
 
     /// <param name="options">Sizes and sources.</param>
     /// <param name="frames">Shared with other datapaths, and the caller's; null for a pool of its own, as the options have it.</param>
@@ -74,22 +57,20 @@ internal sealed unsafe partial class DatapathControl : IDisposable
             throw new ArgumentOutOfRangeException(nameof(options), reason);
         }
         _options = options;
-        _lock = new ControlLock(options.TimeProvider);
+        Lock = new ControlLock(options.TimeProvider);
         _ownsFrames = frames == null;
         GracePeriod grace = new(options.Workers);
         FlowHash hash = options.Hash ?? FlowHash.CreateRandom();
         int entries = options.MaxExactEntries + options.MaxWildcardEntries + options.MaxEmergencyEntries + RetiredReserve;
-        _store = new FlowStore(entries, options.Workers, options.AdviseHugePages);
-        _table = new FlowTable(_store, grace, hash, options.AdviseHugePages);
+        FlowStore store = new(entries, options.Workers, options.AdviseHugePages);
         frames ??= CreateFrames(options);
-        _lists = new ActionListMemory(grace, hash, options.ActionMemory);
         PacketInRoom room = new(frames);
         _shared = new WorkerShared
         {
             Frames = frames,
             FrameShare = frames.Join(),
-            Table = _table,
-            Lists = _lists,
+            Table = new FlowTable(store, grace, hash, options.AdviseHugePages),
+            Lists = new ActionListMemory(grace, hash, options.ActionMemory),
             Grace = grace,
             Clock = new ControlClock(options.TimeProvider),
             Macs = new StationTable(hash),
@@ -101,30 +82,55 @@ internal sealed unsafe partial class DatapathControl : IDisposable
             PortlessPacketIns = new PacketInQueues(room),
         };
         _frames = frames.CreateCache(_shared.FrameShare);
-        _buffers = new BufferedPackets(options.BufferCount, _frames, _shared.Clock, (long)options.BufferTimeout.TotalMilliseconds);
-        _flows = new FlowModProcessor(options, _table, grace, _shared.Clock, _lists, _buffers, _lock);
-        _queues = new QueueControl(_shared.Frames);
+        Buffers = new BufferedPackets(options.BufferCount, _frames, _shared.Clock, (long)options.BufferTimeout.TotalMilliseconds);
+        Flows = new FlowModProcessor(options, _shared, Buffers, Lock);
         HandoverRings handovers = new(options.Workers);
         _workers = new Worker[options.Workers];
         for (int i = 0; i < _workers.Length; i++)
         {
             _workers[i] = new Worker(i, _shared, options.PacketOutQueueLength, handovers);
         }
-        _accounts = new AccountBook(_shared, _workers);
-        _packetIns = new PacketInDelivery(options, _shared, _frames, _buffers, &_accounts.Own.Controller->Egress);
-        _packetOuts = new PacketOutSender(_workers[0], _shared, _lists, _frames, _buffers, &_accounts.Own.Controller->Ingress);
+        Pipeline = new PipelineControl(_shared, _workers, Flows.Offloads);
+        Queues = new QueueControl(_shared, Pipeline);
+        Accounts = new AccountBook(_shared, _workers);
+        PacketIns = new PacketInDelivery(options, _shared, _frames, Buffers, Accounts.Own);
+        _packetOuts = new PacketOutSender(_workers[0], _shared, _frames, Buffers, Accounts.Own);
+        Barriers = new BarrierControl(_shared, _workers, _packetOuts, Flows.Removed, Lock);
         _spanningTree = options.SpanningTree == null ? null : new SpanningTreeControl(
-            options.SpanningTree, options.DatapathId, _shared, _frames, &_accounts.Own.Switch->Ingress, _workers, port => _events?.OnPortStatus(PortStatusReason.Modify, port.Description));
+            options.SpanningTree, options.DatapathId, _shared, _frames, Accounts.Own, _workers, port => Ports!.Report(port));
+        Ports = new PortControl(_shared, _workers, Pipeline, Queues, Flows.Offloads, PacketIns, Accounts, _spanningTree);
+        Handover = new DatapathHandover(this, _shared, _workers, _frames);
         _hasWork = HasWork;
-        Publish(new PipelineSettings { HasSpanningTree = _spanningTree != null });
+        Pipeline.Publish(new PipelineSettings { HasSpanningTree = _spanningTree != null });
     }
 
     /// <summary>The pool that these options ask for, to be shared by datapaths or not. The caller's.</summary>
     public static FramePool CreateFrames(DatapathOptions options) => new(
         options.FrameCount, options.FrameSize, options.LargeFrameCount + (options.Workers * options.MaxReassemblies), options.FrameMemory, options.AreFramesInUse);
 
-    /// <summary>Whether others have waited for the control lock for so long that it is time to leave it; for whoever has entered it.</summary>
-    public bool IsOthersTurn => _lock.IsOverdue;
+    public ControlLock Lock { get; }
+
+    public FlowModProcessor Flows { get; }
+
+    public PortControl Ports { get; }
+
+    public QueueControl Queues { get; }
+
+    public PipelineControl Pipeline { get; }
+
+    public PacketInDelivery PacketIns { get; }
+
+    /// <summary>Packets that wait for a flow-mod or packet-out.</summary>
+    public BufferedPackets Buffers { get; }
+
+    public BarrierControl Barriers { get; }
+
+    public AccountBook Accounts { get; }
+
+    public DatapathHandover Handover { get; }
+
+    /// <summary>What flow entries and packet-outs do.</summary>
+    public ActionListMemory ActionLists => _shared.Lists;
 
     /// <summary>Since it was made, by the clock that workers go by. Any thread.</summary>
     public TimeSpan Uptime => TimeSpan.FromTicks(_shared.Clock.Ticks);
@@ -133,12 +139,6 @@ internal sealed unsafe partial class DatapathControl : IDisposable
 
     /// <summary>Whether there is a spanning tree: OFPC_STP.</summary>
     public bool HasSpanningTree => _spanningTree != null;
-
-    /// <summary>Packets that can wait in buffers for a flow-mod or packet-out; 0 if none can.</summary>
-    public int BufferCount => _options.BufferCount;
-
-    /// <summary>Packets in buffers now.</summary>
-    internal int BufferedPacketCount => _buffers.OccupiedCount;
 
     /// <summary>Bit (1 &lt;&lt; <see cref="ActionKind"/>) set for each action that works.</summary>
     public uint SupportedActions { get; } = (1u << ((int)ActionKind.Enqueue + 1)) - 1;
@@ -153,27 +153,16 @@ internal sealed unsafe partial class DatapathControl : IDisposable
     internal StationTable Stations => _shared.Macs;
 
     /// <summary>The tables themselves, for tests.</summary>
-    internal FlowTable Table => _table;
+    internal FlowTable Table => _shared.Table;
 
     /// <summary>
     /// Frames that are free, in a buffer or in a scheduler, for tests that account for every one; exact while the workers rest.
     /// </summary>
     internal int RestingFrameCount =>
-        Frames.FreeCount + Frames.FreeLargeCount + _frames.FreeCount + _buffers.OccupiedCount + _workers.Sum(worker => worker.Frames.FreeCount + worker.HeldCount);
+        Frames.FreeCount + Frames.FreeLargeCount + _frames.FreeCount + Buffers.OccupiedCount + _workers.Sum(worker => worker.Frames.FreeCount + worker.HeldCount);
 
     /// <summary>What it has of the pool, for tests.</summary>
     internal FrameShare FrameShare => _shared.FrameShare!;
-
-    /// <summary>Action lists in native memory, for tests.</summary>
-    internal int ActionListCount => _lists.ListCount;
-
-    /// <summary>Bytes of these lists, and how many there may be.</summary>
-    public long ActionListBytes => _lists.UsedBytes;
-
-    public long ActionListLimit => _options.ActionMemory;
-
-    /// <summary>Entries of the emergency table.</summary>
-    public int EmergencyCount => _flows.Emergency.Count;
 
     /// <summary>What forwards: to be run by <see cref="WorkerThreads"/>, or in tests by whoever calls them.</summary>
     public IReadOnlyList<Worker> Workers => _workers;
@@ -182,45 +171,7 @@ internal sealed unsafe partial class DatapathControl : IDisposable
     public IControlEvents? Events
     {
         get => _events;
-        set => _events = _packetIns.Events = _flows.Removed.Events = value;
-    }
-
-    public MissBehaviour MissBehaviour
-    {
-        get => _shared.Settings.Miss;
-        set => Publish(_shared.Settings with { Miss = value });
-    }
-
-    /// <summary>
-    /// What becomes of IPv4 fragments; of the switch, whichever connection sets it. In force from the workers' next passes on.
-    /// </summary>
-    public FragmentHandling FragmentHandling
-    {
-        get => _shared.Settings.Fragments;
-        set => Publish(_shared.Settings with { Fragments = value });
-    }
-
-    /// <summary>
-    /// What is forwarded past the flow table; null, as at first, without in-band control. In force from the workers' next passes on.
-    /// </summary>
-    public InBandTraffic? InBand
-    {
-        get => _shared.Settings.InBand;
-        set => Publish(_shared.Settings with { InBand = value });
-    }
-
-    /// <summary>Flow-mods done, by command; whoever sent one that was not has the error.</summary>
-    public ReadOnlySpan<long> FlowModsDone => _flowModsDone;
-
-    /// <summary>Packet-ins given to <see cref="Events"/>.</summary>
-    public long DeliveredPacketIns => _packetIns.Delivered;
-
-    /// <summary>Changes what <see cref="DatapathOptions.PacketInRate"/> and <see cref="DatapathOptions.PacketInBurst"/> said at first.</summary>
-    public void LimitPacketIns(int rate, int burst)
-    {
-        ArgumentOutOfRangeException.ThrowIfNegative(rate);
-        _packetIns.Limit(rate, burst);
-        Wake(); // those that wait may go earlier now
+        set => _events = PacketIns.Events = Flows.Removed.Events = Ports.Events = value;
     }
 
     /// <summary>Enters the control lock, around a call or calls that belong together, in the order of those who come.</summary>
@@ -231,8 +182,8 @@ internal sealed unsafe partial class DatapathControl : IDisposable
     /// <param name="host">Told of that; may be null.</param>
     public ControlScope Enter(ICommandHost? host = null)
     {
-        _lock.Enter(withTable: true, host);
-        return new ControlScope(_lock);
+        Lock.Enter(withTable: true, host);
+        return new ControlScope(Lock);
     }
 
     /// <summary>
@@ -241,16 +192,16 @@ internal sealed unsafe partial class DatapathControl : IDisposable
     /// </summary>
     public ControlScope EnterWithoutTable()
     {
-        _lock.Enter(withTable: false, host: null);
-        return new ControlScope(_lock);
+        Lock.Enter(withTable: false, host: null);
+        return new ControlScope(Lock);
     }
 
     /// <summary>As <see cref="EnterWithoutTable"/>, for who would rather go without than wait for long. Not by who is in it.</summary>
     /// <param name="scope">To be disposed of if the result is true.</param>
     public bool TryEnterWithoutTable(int milliseconds, out ControlScope scope)
     {
-        bool isEntered = _lock.TryEnter(milliseconds);
-        scope = isEntered ? new ControlScope(_lock) : default;
+        bool isEntered = Lock.TryEnter(milliseconds);
+        scope = isEntered ? new ControlScope(Lock) : default;
         return isEntered;
     }
 
@@ -279,27 +230,24 @@ internal sealed unsafe partial class DatapathControl : IDisposable
     public int Service()
     {
         _shared.Grace.ThrowIfStuck();
-        int pause = _packetIns.Deliver();
+        int pause = PacketIns.Deliver();
         DrainIdleFrames();
-        bool hasMore = _flows.Timeouts.Expire();
-        _buffers.Expire();
-        hasMore |= ReclaimUntilOthersTurn();
-        hasMore |= MoveUntilOthersTurn();
-        EndShortage();
+        Buffers.Expire();
+        bool hasMore = Flows.Service();
         _packetOuts.Reclaim();
-        CheckLinks();
+        Ports.CheckLinks();
         int untilTree = _spanningTree?.Service() ?? LongestServiceInterval;
-        int interval = hasMore ? 0 : _shared.Grace.HasWork || _flows.Removed.HasReports ? 1 : _flows.Timeouts.Any ? TimerWheel.TickMilliseconds : LongestServiceInterval;
+        int interval = hasMore ? 0 : _shared.Grace.HasWork || Flows.Removed.HasReports ? 1 : Flows.Timeouts.Any ? TimerWheel.TickMilliseconds : LongestServiceInterval;
         interval = Math.Min(interval, untilTree);
-        interval = Math.Min(interval, _flows.Offloads.Service(_shared.Clock.Milliseconds));
+        interval = Math.Min(interval, Flows.Offloads.Service(_shared.Clock.Milliseconds));
         return pause < 0 ? interval : Math.Min(interval, pause);
     }
 
     /// <summary>Frames that the control side has had no use for since the last turn but one are of more use to others.</summary>
     private void DrainIdleFrames()
     {
-        bool isIdle = _packetIns.Delivered == _deliveredBefore;
-        _deliveredBefore = _packetIns.Delivered;
+        bool isIdle = PacketIns.Delivered == _deliveredBefore;
+        _deliveredBefore = PacketIns.Delivered;
         if (isIdle && _frames.FreeCount > 0)
         {
             _frames.Drain();
@@ -309,7 +257,7 @@ internal sealed unsafe partial class DatapathControl : IDisposable
     /// <summary>Without the control lock: sleeps until a worker has queued something, or for the given time.</summary>
     public void WaitForWork(int milliseconds)
     {
-        if (_packetIns.IsPaused)
+        if (PacketIns.IsPaused)
         {
             // There is work, but it must wait: for the rate limit, or for whoever else wants the control lock. Workers would wake us all the time.
             Thread.Sleep(Math.Clamp(milliseconds, 1, LongestPacketInPause));
@@ -325,32 +273,9 @@ internal sealed unsafe partial class DatapathControl : IDisposable
     /// <returns>An error of the flow-mod itself, which then changed nothing, or of the buffer.</returns>
     public ControlError Apply(in FlowMod mod)
     {
-        bool isDelete = mod.Command is FlowModCommand.Delete or FlowModCommand.DeleteStrict;
-        ControlError error = _flows.Apply(mod);
-        if (error == ControlError.None)
-        {
-            _flowModsDone[(int)mod.Command]++;
-        }
-        _shared.Grace.Poll(ReclaimSlice);
-        _flows.Removed.Report(ReclaimSlice);
-        if (_shared.Grace.HasWork || _flows.Removed.HasReports)
-        {
-            _shared.Service.RaiseAlways();
-        }
-        bool usesBuffer = mod.BufferId != FlowMod.NoBuffer && !isDelete;
+        ControlError error = Flows.Apply(mod);
+        bool usesBuffer = mod.BufferId != FlowMod.NoBuffer && mod.Command is not (FlowModCommand.Delete or FlowModCommand.DeleteStrict);
         return error == ControlError.None && usesBuffer ? _packetOuts.SendBuffered(mod.BufferId, null, mod.Actions) : error;
-    }
-
-    /// <summary>Puts an entry into force as <see cref="NextFlow"/> described it, with its age, use and counters; or into the emergency table, by its table id.</summary>
-    /// <remarks>Neither counted as a flow-mod nor checked for overlaps. One that is identical is replaced. The table has no reports of its own to send.</remarks>
-    /// <returns>What an ADD of it would be refused for; then nothing changed.</returns>
-    public ControlError Restore(in FlowStatistics entry) => _flows.Restore(entry);
-
-    /// <summary>Told of each change of the tables from now on; null for nobody, as at first. What there is already is for <see cref="NextFlow"/> to tell.</summary>
-    public ITableObserver? TableObserver
-    {
-        get => _flows.Observer;
-        set => _flows.Observer = value;
     }
 
     /// <summary>Sends a packet (§5.3.6).</summary>
@@ -370,45 +295,38 @@ internal sealed unsafe partial class DatapathControl : IDisposable
         return _packetOuts.Send(inPort, actions, data);
     }
 
-    /// <summary>Whether the emergency entries are in force (§4.3).</summary>
-    public bool InEmergency => _flows.Emergency.InForce;
-
-    /// <summary>
-    /// Contact with the controller is lost: puts the emergency entries in force and deletes all others. No packet meets neither.
-    /// </summary>
-    /// <returns>Whether that was done: not if they are in force already, nor if there are none, when the fail mode has the say.</returns>
-    public bool EnterEmergency()
+    /// <summary>The flow table as controllers see it. Look-ups include those that ended in hardware; there is room for <see
+    /// cref="DatapathOptions.MaxExactEntries"/> entries without wildcards and <see cref="DatapathOptions.MaxWildcardEntries"/> with them.</summary>
+    public TableStatistics ReadTable()
     {
-        if (InEmergency || _flows.Emergency.Count == 0)
-        {
-            return false;
-        }
-        _flows.Emergency.Enter();
-        _shared.Service.RaiseAlways();
-        return true;
+        ReadLookups(out ulong lookups, out ulong exact, out ulong wildcard);
+        return new TableStatistics(
+            FlowFilter.FlowTable, "flows", FlowWildcards.All, (uint)(_options.MaxExactEntries + _options.MaxWildcardEntries),
+            (uint)(Table.Exact.Count + Table.Wildcard.Count), lookups, exact + wildcard);
     }
 
-    /// <summary>A controller is back: what is in force remains, and is now like any other entry.</summary>
-    public void LeaveEmergency() => _flows.Emergency.Leave();
-
-    /// <summary>
-    /// Has hardware forward part of the packets. It is told of entries and ports that there are, and is the datapath's from now on.
-    /// </summary>
-    public void AddOffload(IFlowOffload offload)
+    /// <summary>One of the two structures that the flow table consists of.</summary>
+    /// <param name="part">0 for exact, 1 for wildcard entries.</param>
+    public TableStatistics ReadTable(int part)
     {
-        ArgumentNullException.ThrowIfNull(offload);
-        _flows.Offloads.Attach(offload);
+        ReadLookups(out ulong lookups, out ulong exact, out ulong wildcard);
+        return part == 0
+            ? new TableStatistics(0, "exact", FlowWildcards.None, (uint)_options.MaxExactEntries, (uint)Table.Exact.Count, lookups, exact)
+            : new TableStatistics(1, "wildcard", FlowWildcards.All, (uint)_options.MaxWildcardEntries, (uint)Table.Wildcard.Count, lookups - exact, wildcard);
     }
+
+    /// <summary>Follows packets through the switch as it is now. Of use until the control lock is left.</summary>
+    /// <param name="before">Whose packets came before: what stations it has learned is known. The caller's; null for none.</param>
+    public PacketTracer CreateTracer(PacketTracer? before = null) => new(_shared, before);
 
     /// <summary>Disposes of ports and memory. The workers' threads have ended.</summary>
     /// <exception cref="AggregateException">What devices threw, after everything was disposed of.</exception>
     public void Dispose()
     {
-        SwitchPort[] ports = [.. _shared.Ports.Ports, .. _removedInVain];
-        List<Exception> failures = DisposePorts();
-        _buffers.Clear();
-        Array.ForEach(ports, port => _packetIns.Discard(port.PacketIns));
-        _packetIns.Discard(_shared.PortlessPacketIns);
+        List<Exception> failures = Ports.Close(out SwitchPort[] ports);
+        Buffers.Clear();
+        Array.ForEach(ports, port => PacketIns.Discard(port.PacketIns));
+        PacketIns.Discard(_shared.PortlessPacketIns);
         foreach (Worker worker in _workers)
         {
             worker.Dispose(); // what they held is still counted
@@ -417,8 +335,8 @@ internal sealed unsafe partial class DatapathControl : IDisposable
         {
             port.EndAccounts();
         }
-        _accounts.Dispose();
-        _flows.Dispose();
+        Accounts.Dispose();
+        Flows.Dispose();
         _frames.Drain();
         _shared.Frames.Leave();
         _shared.Dispose();
@@ -432,38 +350,20 @@ internal sealed unsafe partial class DatapathControl : IDisposable
     /// <summary>Instead of <see cref="Dispose"/> when a worker's thread does not end, and the process is about to: interfaces are left as they were found. The memory
     /// stays, for that worker to use; should it wake up and meet a closed device, the end is none the better and none the worse.</summary>
     /// <exception cref="AggregateException">What devices threw, after all ports were disposed of.</exception>
-    public void Abandon() => ThrowIfAny(DisposePorts());
+    public void Abandon() => ThrowIfAny(Ports.Close(out _));
 
-    private List<Exception> DisposePorts()
+    private void ReadLookups(out ulong lookups, out ulong exact, out ulong wildcard)
     {
-        List<Exception> failures = [];
-        _flows.Offloads.Dispose();
-        // Packet sockets have no part in each other, and the kernel takes its time to close one.
-        ILookup<bool, SwitchPort> ports = _shared.Ports.Ports.Concat(_removedInVain).ToLookup(port => port.Device is { IsLinkAnnounced: true, TakesOffloads: true });
-        foreach (SwitchPort port in ports[false])
+        OffloadTotals offloaded = Flows.Offloads.ReadTotals();
+        lookups = offloaded.ExactMatches + offloaded.WildcardMatches;
+        exact = offloaded.ExactMatches;
+        wildcard = offloaded.WildcardMatches;
+        foreach (Worker worker in _workers)
         {
-            Dispose(port);
-        }
-        SwitchPort[] slow = [.. ports[true]];
-        SideBySide.Run(slow.Length, i => Dispose(slow[i]));
-        _shared.Settings = _shared.Settings with { Ports = PortSet.Empty, Captures = [] };
-        return failures;
-
-        void Dispose(SwitchPort port)
-        {
-            try
-            {
-                port.Dispose();
-            }
-#pragma warning disable CA1031 // the other interfaces are to be left as they were found whatever one device does
-            catch (Exception e)
-#pragma warning restore CA1031
-            {
-                lock (failures)
-                {
-                    failures.Add(e);
-                }
-            }
+            // Matches first: a worker counts the lookups before them, so there are never more matches than lookups.
+            wildcard += (ulong)Volatile.Read(ref worker.Counters.WildcardMatches);
+            exact += (ulong)Volatile.Read(ref worker.Counters.ExactMatches);
+            lookups += (ulong)Volatile.Read(ref worker.Counters.Lookups);
         }
     }
 
@@ -475,5 +375,5 @@ internal sealed unsafe partial class DatapathControl : IDisposable
         }
     }
 
-    private bool HasWork() => _packetIns.HasWaiting || Array.Exists(_workers, static worker => worker.Bpdus.HasIncoming);
+    private bool HasWork() => PacketIns.HasWaiting || Array.Exists(_workers, static worker => worker.Bpdus.HasIncoming);
 }

@@ -20,7 +20,7 @@ namespace Softswitch.Datapath.Control;
 /// without flow-removed. Threads: under the control lock. Not on the busy path: entries are objects.
 /// </para>
 /// </remarks>
-internal sealed class EmergencyTable(FlowModProcessor flows, ControlClock clock, ActionListMemory lists, int capacity)
+internal sealed class EmergencyTable(FlowModProcessor flows, ControlClock clock, ActionListMemory lists, ServiceSignal service, int capacity)
 {
     private readonly List<Entry> _entries = []; // by rising id, which is by age
     private readonly FlowAction[] _oneAction = new FlowAction[1];
@@ -31,9 +31,14 @@ internal sealed class EmergencyTable(FlowModProcessor flows, ControlClock clock,
     /// <summary>Whether the entries' copies are what the flow table was filled with.</summary>
     public bool InForce { get; private set; }
 
-    /// <summary>Puts the entries in force in place of everything else.</summary>
-    public void Enter()
+    /// <summary>Contact with the controller is lost: puts the entries in force in place of everything else.</summary>
+    /// <returns>Whether that was done: not if they are in force already, nor if there are none, when the fail mode has the say.</returns>
+    public bool Enter()
     {
+        if (InForce || _entries.Count == 0)
+        {
+            return false;
+        }
         InForce = true; // first: others may come in between, and a controller that is back ends it
         HashSet<uint> copies = [];
         foreach (Entry entry in _entries)
@@ -48,9 +53,11 @@ internal sealed class EmergencyTable(FlowModProcessor flows, ControlClock clock,
                 flows.Remove(index, FlowRemovedReason.Delete);
             }
         }
+        service.RaiseAlways();
+        return true;
     }
 
-    /// <summary>From now on the copies are the controller's to change and delete.</summary>
+    /// <summary>A controller is back: from now on the copies are the controller's to change and delete.</summary>
     public void Leave() => InForce = false;
 
     /// <param name="mod">Checked: command and actions are valid.</param>

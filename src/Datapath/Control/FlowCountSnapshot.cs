@@ -6,12 +6,12 @@ namespace Softswitch.Datapath.Control;
 
 /// <summary>What entries had counted when another process was told of them: at the end only those are told again that have counted since.</summary>
 /// <remarks>Threads: under the control lock; no entry comes or goes between the snapshot and its use.</remarks>
-internal sealed unsafe class FlowCountSnapshot(FlowStore store, FlowEntries entries)
+internal sealed class FlowCountSnapshot(FlowEntries entries)
 {
     private readonly List<(uint Index, ulong Packets)> _told = [];
 
     /// <summary>An entry is told of.</summary>
-    /// <param name="cursor">Of <see cref="DatapathControl.NextFlow"/>, over the flow table.</param>
+    /// <param name="cursor">Of <see cref="FlowModProcessor.Next"/>, over the flow table.</param>
     /// <param name="packets">As it was told.</param>
     public void Note(uint cursor, ulong packets) => _told.Add((cursor, packets));
 
@@ -26,7 +26,7 @@ internal sealed unsafe class FlowCountSnapshot(FlowStore store, FlowEntries entr
             {
                 continue;
             }
-            to.Write(store.Records[index].Sequence);
+            to.Write(entries.Store.Record(index).Sequence);
             to.Write(counters.Packets);
             to.Write(counters.Bytes);
             to.Write((int)Math.Clamp(now - ControlClock.Widen(counters.LastUsed, now), 0, int.MaxValue));
@@ -40,9 +40,9 @@ internal sealed unsafe class FlowCountSnapshot(FlowStore store, FlowEntries entr
         Dictionary<ulong, uint> bySequence = [];
         for (uint index = 1; index <= store.HighWater; index++)
         {
-            if (store.Records[index].State is FlowRecordState.Exact or FlowRecordState.Wildcard)
+            if (store.Record(index).State is FlowRecordState.Exact or FlowRecordState.Wildcard)
             {
-                bySequence[store.Records[index].Sequence] = index;
+                bySequence[store.Record(index).Sequence] = index;
             }
         }
         return bySequence;
@@ -59,7 +59,7 @@ internal sealed unsafe class FlowCountSnapshot(FlowStore store, FlowEntries entr
             counters.LastUsed = Math.Max(1, (uint)(now - from.ReadInt32())); // 0 is that of a new entry
             if (bySequence.TryGetValue(sequence, out uint index))
             {
-                store.Entries[index].Counters = counters;
+                store.Entry(index).Counters = counters;
             }
         }
     }

@@ -7,14 +7,16 @@ namespace Softswitch.Datapath.Control;
 
 /// <summary>The flow entries as the control side sees them: found, walked over, described.</summary>
 /// <remarks>A walk looks at every entry, in slices between which others can take the control lock. Threads: under the control lock.</remarks>
-internal sealed unsafe class FlowEntries(FlowTable table, FlowOffloads offloads, ControlClock clock, ControlLock controlLock) : IDisposable
+internal sealed class FlowEntries(FlowTable table, FlowOffloads offloads, ControlClock clock, ControlLock controlLock) : IDisposable
 {
     // Entries looked at before it is looked whether others wait for the control lock.
     private const int SliceLength = 64;
 
-    private readonly FlowStore _store = table.Store;
     private readonly BatchClassifier _lookup = new(table, cacheCapacity: 0);
     private readonly FlowAction[] _oneAction = new FlowAction[1];
+
+    /// <summary>Where the entries are.</summary>
+    public FlowStore Store => table.Store;
 
     public bool Next(ref uint cursor, in FlowFilter filter, out FlowStatistics statistics)
     {
@@ -31,7 +33,7 @@ internal sealed unsafe class FlowEntries(FlowTable table, FlowOffloads offloads,
     /// <param name="poll">Whether hardware is asked now; else what it said last.</param>
     public FlowCounters ReadCounters(uint index, bool poll = false)
     {
-        FlowCounters total = _store.ReadCounters(index);
+        FlowCounters total = Store.ReadCounters(index);
         offloads.AddCounters(index, poll, ref total);
         return total;
     }
@@ -59,7 +61,7 @@ internal sealed unsafe class FlowEntries(FlowTable table, FlowOffloads offloads,
         {
             controlLock.Breathe();
         }
-        return ++index <= _store.HighWater;
+        return ++index <= Store.HighWater;
     }
 
     /// <summary>
@@ -85,7 +87,7 @@ internal sealed unsafe class FlowEntries(FlowTable table, FlowOffloads offloads,
                 continue;
             }
             FlowKey common = FlowKey.And(mask, MaskOf(index));
-            if (FlowKey.Equals(FlowKey.And(key, common), FlowKey.And(_store.Entries[index].Key, common)))
+            if (FlowKey.Equals(FlowKey.And(key, common), FlowKey.And(Store.Entry(index).Key, common)))
             {
                 return true;
             }
@@ -95,27 +97,40 @@ internal sealed unsafe class FlowEntries(FlowTable table, FlowOffloads offloads,
 
     /// <summary>The priority that an entry in force competes with: an exact one has the highest, whatever it was given (§3.4).</summary>
     private ushort RankOf(uint index) =>
-        _store.Records[index].State == FlowRecordState.Exact ? ushort.MaxValue : _store.Records[index].Priority;
+        IsExact(index) ? ushort.MaxValue : Store.Record(index).Priority;
 
     private FlowKey MaskOf(uint index) =>
-        _store.Records[index].State == FlowRecordState.Exact ? FlowKey.AllOnes : table.Wildcard.MaskOf(index);
+        IsExact(index) ? FlowKey.AllOnes : table.Wildcard.MaskOf(index);
 
-    public bool IsInForce(uint index) => _store.Records[index].State is FlowRecordState.Exact or FlowRecordState.Wildcard;
+    /// <summary>The entries that match a packet, best first; an exact one comes before all others. Indices hold until the control lock is left.</summary>
+    /// <param name="most">How many are wanted.</param>
+    /// <param name="count">How many there are.</param>
+    public IReadOnlyList<uint> FindMatches(in FlowKey packet, int most, out int count)
+    {
+        IReadOnlyList<uint> wildcard = table.Wildcard.FindAll(packet, most, out count);
+        uint exact = table.Exact.Find(table.Hash.Compute(packet), packet);
+        count += exact == 0 ? 0 : 1;
+        return exact == 0 ? wildcard : [exact, .. wildcard.Take(most - 1)];
+    }
 
-    public bool HasFlag(uint index, FlowModFlags flag) => (_store.Records[index].Flags & flag) != 0;
+    public bool IsExact(uint index) => Store.Record(index).State == FlowRecordState.Exact;
+
+    public bool IsInForce(uint index) => Store.Record(index).State is FlowRecordState.Exact or FlowRecordState.Wildcard;
+
+    public bool HasFlag(uint index, FlowModFlags flag) => (Store.Record(index).Flags & flag) != 0;
 
     private bool IsCovered(uint index, in FlowFilter filter) =>
         IsInForce(index) && FlowFilter.IsFlowTable(filter.TableId)
-        && filter.Covers(_store.Entries[index].Key, MaskOf(index)) && OutputsTo(index, filter.OutPort);
+        && filter.Covers(Store.Entry(index).Key, MaskOf(index)) && OutputsTo(index, filter.OutPort);
 
-    public bool OutputsTo(uint index, ushort port) => ActionListMemory.SendsTo(_store.Entries[index].Actions, port, _oneAction);
+    public bool OutputsTo(uint index, ushort port) => ActionListMemory.SendsTo(Store.Entry(index).Actions, port, _oneAction);
 
     public void Dispose() => _lookup.Dispose();
 
     /// <param name="poll">As <see cref="ReadCounters"/>'s.</param>
     public void Describe(uint index, out FlowStatistics statistics, bool poll = true)
     {
-        ref FlowRecord record = ref _store.Records[index];
+        ref FlowRecord record = ref Store.Record(index);
         FlowCounters counters = ReadCounters(index, poll);
         long now = clock.Ticks;
         long lastUsed = FlowTimeouts.LastUsed(record, counters, now / TimeSpan.TicksPerMillisecond) * TimeSpan.TicksPerMillisecond;
@@ -133,7 +148,7 @@ internal sealed unsafe class FlowEntries(FlowTable table, FlowOffloads offloads,
             Cookie = record.Cookie,
             PacketCount = counters.Packets,
             ByteCount = counters.Bytes,
-            Actions = ActionListMemory.Decompile(_store.Entries[index].Actions, _oneAction),
+            Actions = ActionListMemory.Decompile(Store.Entry(index).Actions, _oneAction),
         };
     }
 }

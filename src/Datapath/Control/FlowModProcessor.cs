@@ -7,15 +7,15 @@ using Softswitch.Datapath.Tables;
 
 namespace Softswitch.Datapath.Control;
 
-/// <summary>What each flow-mod command does (OpenFlow 1.0.0 §4.6).</summary>
+/// <summary>The flow entries, and what each flow-mod command does with them (OpenFlow 1.0.0 §4.6).</summary>
 /// <remarks>
 /// ADD and the strict commands cost the same with a million entries as with ten; MODIFY and DELETE with wildcards look at every
 /// entry. Threads: under the control lock.
 /// </remarks>
-internal sealed unsafe class FlowModProcessor : IDisposable
+internal sealed class FlowModProcessor : IDisposable
 {
-    // Entries reclaimed at once when there is no memory for another.
-    private const int SliceLength = 64;
+    // Wildcard entries that move before it is looked whether others wait for the control lock: each takes some microseconds.
+    private const int MovedBetweenLooks = 4;
 
     // Entries that take memory for the first time, between two looks whether there is any; and how long a no holds.
     private const uint EntriesPerLook = 512;
@@ -26,28 +26,30 @@ internal sealed unsafe class FlowModProcessor : IDisposable
     private readonly FlowStore _store;
     private readonly GracePeriod _grace;
     private readonly ControlClock _clock;
+    private readonly ServiceSignal _service;
     private readonly ActionListMemory _lists;
     private readonly BufferedPackets _buffers;
+    private readonly ControlLock _lock;
     private ulong _sequence;
     private uint _enoughUpTo;
     private long _shortUntil;
 
-    public FlowModProcessor(
-        DatapathOptions options, FlowTable table, GracePeriod grace, ControlClock clock, ActionListMemory lists, BufferedPackets buffers,
-        ControlLock controlLock)
+    public FlowModProcessor(DatapathOptions options, WorkerShared shared, BufferedPackets buffers, ControlLock controlLock)
     {
         _options = options;
-        _table = table;
-        _store = table.Store;
-        _grace = grace;
-        _clock = clock;
-        _lists = lists;
+        _table = shared.Table;
+        _store = _table.Store;
+        _grace = shared.Grace;
+        _clock = shared.Clock;
+        _service = shared.Service;
+        _lists = shared.Lists;
         _buffers = buffers;
-        Offloads = new FlowOffloads(table);
-        Entries = new FlowEntries(table, Offloads, clock, controlLock);
-        Removed = new RemovedFlows(_store, Entries, lists, Offloads);
-        Timeouts = new FlowTimeouts(_store, Entries, Offloads, clock, controlLock, Remove);
-        Emergency = new EmergencyTable(this, clock, lists, options.MaxEmergencyEntries);
+        _lock = controlLock;
+        Offloads = new FlowOffloads(_table);
+        Entries = new FlowEntries(_table, Offloads, _clock, controlLock);
+        Removed = new RemovedFlows(_store, Entries, _lists, Offloads, _clock, controlLock);
+        Timeouts = new FlowTimeouts(_store, Entries, Offloads, _clock, controlLock, Remove);
+        Emergency = new EmergencyTable(this, _clock, _lists, _service, options.MaxEmergencyEntries);
     }
 
     public FlowEntries Entries { get; }
@@ -62,11 +64,34 @@ internal sealed unsafe class FlowModProcessor : IDisposable
     /// <summary>Hardware that is kept in step.</summary>
     public FlowOffloads Offloads { get; }
 
-    /// <summary>Told of each change of the tables; null for nobody.</summary>
+    /// <summary>Flow-mods done, by command; whoever sent one that was not has the error.</summary>
+    public long[] Done { get; } = new long[(int)FlowModCommand.DeleteStrict + 1];
+
+    /// <summary>Told of each change of the tables from now on; null for nobody, as at first. What there is already is for <see cref="Next"/> to tell.</summary>
     public ITableObserver? Observer { get; set; }
 
-    /// <summary>Adds an entry as it was when it was described, to whichever table it was in.</summary>
-    /// <returns>An error that an ADD of it would have.</returns>
+    /// <summary>Iterates over flow entries. Start with a <paramref name="cursor"/> of 0. The control lock may be left between two calls: entries
+    /// that stay all the while are reported exactly once.</summary>
+    public bool Next(ref uint cursor, in FlowFilter filter, out FlowStatistics statistics) => filter.TableId == FlowFilter.EmergencyTable
+        ? Emergency.Next(ref cursor, filter, out statistics)
+        : Entries.Next(ref cursor, filter, out statistics);
+
+    /// <summary>Totals over these entries. As a walk with <see cref="Next"/>, it leaves the control lock in between.</summary>
+    public AggregateStatistics Aggregate(in FlowFilter filter)
+    {
+        AggregateStatistics total = default;
+        for (uint cursor = 0; Next(ref cursor, filter, out FlowStatistics flow);)
+        {
+            total.PacketCount += flow.PacketCount;
+            total.ByteCount += flow.ByteCount;
+            total.FlowCount++;
+        }
+        return total;
+    }
+
+    /// <summary>Puts an entry into force as <see cref="Next"/> described it, with its age, use and counters; or into the emergency table, by its table id.</summary>
+    /// <remarks>Neither counted as a flow-mod nor checked for overlaps. One that is identical is replaced. The table has no reports of its own to send.</remarks>
+    /// <returns>What an ADD of it would be refused for; then nothing changed.</returns>
     public ControlError Restore(in FlowStatistics entry)
     {
         FlowMod mod = new()
@@ -89,20 +114,22 @@ internal sealed unsafe class FlowModProcessor : IDisposable
         return entry.TableId == FlowFilter.EmergencyTable ? Emergency.Restore(mod, key, mask, exact, past) : Add(mod, key, mask, exact, past);
     }
 
+    /// <summary>Applies a flow-mod, but for the packet in a buffer that it names.</summary>
+    /// <returns>Why it was refused; then nothing changed.</returns>
     public ControlError Apply(in FlowMod mod)
     {
-        bool exact = MatchNormalizer.Normalize(mod.Match, out FlowKey key, out FlowKey mask);
-        if (mod.Command > FlowModCommand.DeleteStrict)
+        ControlError error = CheckAndApply(mod);
+        if (error == ControlError.None)
         {
-            return ControlError.BadCommand;
+            Done[(int)mod.Command]++;
         }
-        bool hasActions = mod.Command < FlowModCommand.Delete;
-        ControlError error = hasActions ? ActionValidator.Validate(mod.Actions, forPacketOut: false) : ControlError.None;
-        if (error != ControlError.None)
+        _grace.Poll(RemovedFlows.SliceLength);
+        Removed.Report(RemovedFlows.SliceLength);
+        if (_grace.HasWork || Removed.HasReports)
         {
-            return error;
+            _service.RaiseAlways();
         }
-        return (mod.Flags & FlowModFlags.Emergency) != 0 ? Emergency.Apply(mod, key, mask, exact) : Change(mod, key, mask, exact);
+        return error;
     }
 
     /// <summary>Changes the flow table itself, whatever the flags.</summary>
@@ -127,7 +154,7 @@ internal sealed unsafe class FlowModProcessor : IDisposable
     /// <summary>Takes an entry out of the table, for its end to be reported if it asked for that.</summary>
     public void Remove(uint index, FlowRemovedReason reason)
     {
-        ref FlowRecord record = ref _store.Records[index];
+        ref FlowRecord record = ref _store.Record(index);
         if (record.State == FlowRecordState.Exact)
         {
             _table.Exact.Remove(record.Hash, index);
@@ -144,10 +171,59 @@ internal sealed unsafe class FlowModProcessor : IDisposable
         Retire(index);
     }
 
+    /// <summary>Removes what timed out, takes memory back, reports ends of entries and moves wildcard entries to where they are found sooner.</summary>
+    /// <returns>Whether there is more that can be done at once.</returns>
+    public bool Service()
+    {
+        bool hasMore = Timeouts.Expire();
+        hasMore |= ReclaimUntilOthersTurn();
+        hasMore |= MoveUntilOthersTurn();
+        Removed.EndShortage();
+        return hasMore;
+    }
+
     public void Dispose()
     {
         Entries.Dispose();
         _lists.Dispose();
+    }
+
+    private bool ReclaimUntilOthersTurn()
+    {
+        bool hasMore;
+        do
+        {
+            hasMore = _grace.Poll(RemovedFlows.SliceLength);
+            hasMore |= Removed.Report(RemovedFlows.SliceLength);
+        }
+        while (hasMore && !_lock.IsOverdue);
+        return hasMore;
+    }
+
+    private bool MoveUntilOthersTurn()
+    {
+        bool hasMore = true;
+        for (int moved = 0; hasMore && moved < RemovedFlows.SliceLength && !_lock.IsOverdue; moved += MovedBetweenLooks)
+        {
+            hasMore = _table.Wildcard.Drain(MovedBetweenLooks) | _table.Wildcard.Settle(MovedBetweenLooks);
+        }
+        return hasMore;
+    }
+
+    private ControlError CheckAndApply(in FlowMod mod)
+    {
+        bool exact = MatchNormalizer.Normalize(mod.Match, out FlowKey key, out FlowKey mask);
+        if (mod.Command > FlowModCommand.DeleteStrict)
+        {
+            return ControlError.BadCommand;
+        }
+        bool hasActions = mod.Command < FlowModCommand.Delete;
+        ControlError error = hasActions ? ActionValidator.Validate(mod.Actions, forPacketOut: false) : ControlError.None;
+        if (error != ControlError.None)
+        {
+            return error;
+        }
+        return (mod.Flags & FlowModFlags.Emergency) != 0 ? Emergency.Apply(mod, key, mask, exact) : Change(mod, key, mask, exact);
     }
 
     private ControlError Add(in FlowMod mod, in FlowKey key, in FlowKey mask, bool exact, in FlowPast past = default)
@@ -195,10 +271,10 @@ internal sealed unsafe class FlowModProcessor : IDisposable
         ulong hash = _table.Hash.Compute(key);
         uint index = Allocate();
         Fill(index, mod, key, actions, hash, past);
-        ref FlowRecord record = ref _store.Records[index];
+        ref FlowRecord record = ref _store.Record(index);
         if (known != 0)
         {
-            record.Sequence = _store.Records[known].Sequence;
+            record.Sequence = _store.Record(known).Sequence;
             if (exact)
             {
                 _table.Exact.Replace(hash, known, index);
@@ -232,7 +308,7 @@ internal sealed unsafe class FlowModProcessor : IDisposable
 
     private void Fill(uint index, in FlowMod mod, in FlowKey key, ActionsReference actions, ulong hash, in FlowPast past)
     {
-        ref FlowRecord record = ref _store.Records[index];
+        ref FlowRecord record = ref _store.Record(index);
         record.Sequence = past.Sequence == 0 ? ++_sequence : past.Sequence;
         _sequence = Math.Max(_sequence, record.Sequence);
         record.Cookie = mod.Cookie;
@@ -243,7 +319,7 @@ internal sealed unsafe class FlowModProcessor : IDisposable
         record.IdleTimeoutSeconds = mod.IdleTimeoutSeconds;
         record.HardTimeoutSeconds = mod.HardTimeoutSeconds;
         record.Flags = mod.Flags;
-        ref FlowEntry entry = ref _store.Entries[index];
+        ref FlowEntry entry = ref _store.Entry(index);
         entry.Key = key;
         entry.Priority = mod.Priority;
         entry.Actions = actions;
@@ -287,11 +363,11 @@ internal sealed unsafe class FlowModProcessor : IDisposable
     // Counters and timeouts stay (§4.6); the cookie becomes the message's, as in Open vSwitch.
     private void ReplaceActions(uint index, ActionsReference actions, ulong cookie)
     {
-        ref ActionsReference place = ref _store.Entries[index].Actions;
+        ref ActionsReference place = ref _store.Entry(index).Actions;
         ActionsReference old = place;
         ActionsReference.Publish(ref place, _lists.Share(actions));
         _lists.Retire(old);
-        _store.Records[index].Cookie = cookie;
+        _store.Record(index).Cookie = cookie;
         Offloads.Modify(index);
         Tell(index);
     }
@@ -326,7 +402,7 @@ internal sealed unsafe class FlowModProcessor : IDisposable
     private void Retire(uint index)
     {
         Timeouts.Remove(index);
-        _store.Records[index].State = FlowRecordState.Retired;
+        _store.Record(index).State = FlowRecordState.Retired;
         _grace.Retire(Removed, (nint)index);
     }
 
@@ -342,8 +418,8 @@ internal sealed unsafe class FlowModProcessor : IDisposable
             {
                 _grace.ThrowIfStuck();
             }
-            _grace.Poll(SliceLength);
-            Removed.Report(SliceLength, force: true);
+            _grace.Poll(RemovedFlows.SliceLength);
+            Removed.Report(RemovedFlows.SliceLength, force: true);
         }
         return index;
     }

@@ -7,7 +7,7 @@ namespace Softswitch.Datapath.Control;
 
 /// <summary>Idle and hard timeouts of flow entries. Threads: under the control lock.</summary>
 /// <param name="remove">Takes an entry out of the table, and out of here.</param>
-internal sealed unsafe class FlowTimeouts(
+internal sealed class FlowTimeouts(
     FlowStore store, FlowEntries entries, FlowOffloads offloads, ControlClock clock, ControlLock controlLock,
     Action<uint, FlowRemovedReason> remove)
 {
@@ -25,7 +25,7 @@ internal sealed unsafe class FlowTimeouts(
     /// <summary>Takes in a new entry, if it has a timeout.</summary>
     public void Add(uint index)
     {
-        ref FlowRecord record = ref store.Records[index];
+        ref FlowRecord record = ref store.Record(index);
         if ((record.IdleTimeoutSeconds | record.HardTimeoutSeconds) != 0)
         {
             _timers.Schedule(index, DueAt(index, clock.Milliseconds, out _));
@@ -72,7 +72,7 @@ internal sealed unsafe class FlowTimeouts(
 
     private long DueAt(uint index, long now, out FlowRemovedReason reason)
     {
-        ref FlowRecord record = ref store.Records[index];
+        ref FlowRecord record = ref store.Record(index);
         long hard = record.HardTimeoutSeconds == 0 ? long.MaxValue : RoundUp(record.InstalledAt) + (record.HardTimeoutSeconds * 1000L);
         long idle = long.MaxValue;
         if (record.IdleTimeoutSeconds != 0)

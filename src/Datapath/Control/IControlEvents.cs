@@ -69,7 +69,7 @@ internal interface IControlEvents
 {
     void OnPacketIn(in PacketIn packetIn);
 
-    /// <summary>Entries have ended. Each receiver takes what it has room for (<see cref="DatapathControl.TryReadFlowRemoved"/>); the rest waits in the entries' own memory.</summary>
+    /// <summary>Entries have ended. Each receiver takes what it has room for (<see cref="RemovedFlows.TryRead"/>); the rest waits in the entries' own memory.</summary>
     /// <param name="limit">How many a receiver may take at most.</param>
     /// <param name="force">Whether it has to take them even without room: the memory is needed.</param>
     /// <returns>How far the last of the receivers is (<see cref="FlowRemovedCursor.Count"/>); <see cref="long.MaxValue"/> if there is none.</returns>

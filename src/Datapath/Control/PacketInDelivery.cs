@@ -8,8 +8,8 @@ namespace Softswitch.Datapath.Control;
 /// Packet-ins on their way from the workers' queues to the agent, each with its buffer. Threads: under the control lock, but for <see
 /// cref="HasWaiting"/> and <see cref="IsPaused"/>.
 /// </summary>
-internal sealed unsafe class PacketInDelivery(
-    DatapathOptions options, WorkerShared shared, FrameCache frames, BufferedPackets buffers, PacketAccount* account)
+internal sealed class PacketInDelivery(
+    DatapathOptions options, WorkerShared shared, FrameCache frames, BufferedPackets buffers, OwnAccounts accounts)
 {
     // Packet-ins delivered while the control lock is held once: well below a millisecond.
     private const int PacketInSlice = 256;
@@ -19,12 +19,17 @@ internal sealed unsafe class PacketInDelivery(
 
     private readonly PacketInScheduler _scheduler = new(shared, options.PacketInRate, options.PacketInBurst);
     private volatile bool _isPaused;
+    private bool _isHeld;
+
+    private ref PacketAccount Account => ref accounts.Of(OwnAccount.Controller).Egress;
 
     /// <summary>As <see cref="PacketInScheduler.Limit"/>; what has come up since the last delivery counts by the limit before.</summary>
     public void Limit(int rate, int burst)
     {
+        ArgumentOutOfRangeException.ThrowIfNegative(rate);
         _scheduler.Refill();
         _scheduler.Limit(rate, burst);
+        shared.Service.RaiseAlways(); // those that wait may go earlier now
     }
 
     /// <summary>Receiver of packet-ins.</summary>
@@ -33,8 +38,16 @@ internal sealed unsafe class PacketInDelivery(
     /// <summary>Packet-ins given to <see cref="Events"/>.</summary>
     public long Delivered { get; set; }
 
-    /// <summary>Whether none is delivered for now.</summary>
-    public bool IsHeld { get; set; }
+    /// <summary>Whether none is delivered for now, and they wait in their queues, as far as these reach: whoever is to have them is about to connect.</summary>
+    public bool IsHeld
+    {
+        get => _isHeld;
+        set
+        {
+            _isHeld = value;
+            shared.Service.RaiseAlways();
+        }
+    }
 
     /// <summary>As <see cref="PacketInScheduler.HasWaiting"/>.</summary>
     public bool HasWaiting => _scheduler.HasWaiting;
@@ -49,8 +62,8 @@ internal sealed unsafe class PacketInDelivery(
         {
             while (queue.TryDequeue(out QueuedPacketIn item))
             {
-                account->Taken++;
-                frames.Drop(item.Packet, DropReason.NoSuchPort, account);
+                Account.Taken++;
+                frames.Drop(item.Packet, DropReason.NoSuchPort, ref Account);
             }
         }
     }
@@ -76,21 +89,21 @@ internal sealed unsafe class PacketInDelivery(
 
     private void Deliver(in QueuedPacketIn item)
     {
-        account->Taken++;
+        Account.Taken++;
         if (item.Reason == PacketInReason.NoMatch && shared.Settings.HasSpanningTree && !Forwards(item.InPort))
         {
-            frames.Drop(item.Packet, DropReason.SpanningTree, account); // it waited while the tree changed
+            frames.Drop(item.Packet, DropReason.SpanningTree, ref Account); // it waited while the tree changed
             return;
         }
         if (Events == null)
         {
-            frames.Drop(item.Packet, DropReason.Miss, account);
+            frames.Drop(item.Packet, DropReason.Miss, ref Account);
             return;
         }
         Delivered++;
         Packet packet = item.Packet;
-        account->Left++;
-        account->LeftBytes += (uint)packet.Length;
+        Account.Left++;
+        Account.LeftBytes += (uint)packet.Length;
         // The frame's bytes stay where they are while it waits in its buffer, at least until the next is added.
         bool isBuffered = buffers.Capacity > 0;
         Events.OnPacketIn(new PacketIn

@@ -1,7 +1,6 @@
 using Softswitch.Datapath.Flows;
 using Softswitch.Datapath.Packets;
 using Softswitch.Datapath.Pipeline;
-using Softswitch.Datapath.Tables;
 
 namespace Softswitch.Datapath.Control;
 
@@ -9,8 +8,8 @@ namespace Softswitch.Datapath.Control;
 /// Packet-outs on their way to the worker that sends them all: from buffers or as bytes, with actions compiled. Threads: under the
 /// control lock.
 /// </summary>
-internal sealed unsafe class PacketOutSender(
-    Worker worker, WorkerShared shared, ActionListMemory lists, FrameCache frames, BufferedPackets buffers, PacketAccount* account)
+internal sealed class PacketOutSender(
+    Worker worker, WorkerShared shared, FrameCache frames, BufferedPackets buffers, OwnAccounts accounts)
 {
     // How many milliseconds the control lock is held while the queue is full, or has to be emptied.
     private const int QueuePatience = 2;
@@ -20,6 +19,8 @@ internal sealed unsafe class PacketOutSender(
 
     private readonly PacketOutQueue _queue = worker.PacketOuts;
 
+    private ref PacketAccount Account => ref accounts.Of(OwnAccount.Controller).Ingress;
+
     public ControlError Send(ushort inPort, ReadOnlySpan<FlowAction> actions, ReadOnlySpan<byte> data)
     {
         if (data.IsEmpty)
@@ -28,8 +29,8 @@ internal sealed unsafe class PacketOutSender(
         }
         if (data.Length < FlowKeyParser.MinLength || !frames.TryRent(data.Length, out Packet packet))
         {
-            account->Entered++;
-            account->CountDrops(data.Length < FlowKeyParser.MinLength ? DropReason.Runt : DropReason.NoFrame);
+            Account.Entered++;
+            Account.CountDrops(data.Length < FlowKeyParser.MinLength ? DropReason.Runt : DropReason.NoFrame);
             return ControlError.None;
         }
         packet.Length = data.Length;
@@ -66,21 +67,21 @@ internal sealed unsafe class PacketOutSender(
     }
 
     /// <summary>Takes back the actions of packets that are sent.</summary>
-    public void Reclaim() => _queue.Reclaim(lists);
+    public void Reclaim() => _queue.Reclaim(shared.Lists);
 
     private void Enqueue(in Packet packet, ushort inPort, ReadOnlySpan<FlowAction> actions)
     {
-        account->Entered++;
-        account->EnteredBytes += (uint)packet.Length;
+        Account.Entered++;
+        Account.EnteredBytes += (uint)packet.Length;
         Reclaim();
-        if (!lists.TryCompileForPacketOut(actions, out ActionsReference compiled))
+        if (!shared.Lists.TryCompileForPacketOut(actions, out ActionsReference compiled))
         {
             // The lists of those before it go with them.
             _queue.WaitFor(_queue.Added, QueuePatience);
             Reclaim();
-            if (!lists.TryCompileForPacketOut(actions, out compiled))
+            if (!shared.Lists.TryCompileForPacketOut(actions, out compiled))
             {
-                frames.Drop(packet, DropReason.PacketOutQueueFull, account);
+                frames.Drop(packet, DropReason.PacketOutQueueFull, ref Account);
                 return;
             }
         }
@@ -93,12 +94,12 @@ internal sealed unsafe class PacketOutSender(
             Reclaim();
             if (!_queue.TryAdd(packet, inPort, compiled, cost, MostCost))
             {
-                lists.Return(compiled);
-                frames.Drop(packet, DropReason.PacketOutQueueFull, account);
+                shared.Lists.Return(compiled);
+                frames.Drop(packet, DropReason.PacketOutQueueFull, ref Account);
                 return;
             }
         }
-        account->Handed++;
+        Account.Handed++;
         worker.Wake();
     }
 }

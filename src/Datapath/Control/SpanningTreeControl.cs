@@ -11,10 +11,10 @@ namespace Softswitch.Datapath.Control;
 /// that is down or has no link is no part of it and reported as OFPPS_STP_BLOCK. Threads: under the control lock.
 /// </remarks>
 /// <param name="address">The lower 48 bits are the bridge's address; 0: that of the first port added.</param>
-/// <param name="account">Of the switch's own frames.</param>
+/// <param name="accounts">For the switch's own frames.</param>
 /// <param name="report">Told of each port whose state is another one, after the state is in force.</param>
-internal sealed unsafe class SpanningTreeControl(
-    SpanningTreeOptions options, ulong address, WorkerShared shared, FrameCache frames, PacketAccount* account, Worker[] workers, Action<SwitchPort> report) : ISpanningTreeOutput
+internal sealed class SpanningTreeControl(
+    SpanningTreeOptions options, ulong address, WorkerShared shared, FrameCache frames, OwnAccounts accounts, Worker[] workers, Action<SwitchPort> report) : ISpanningTreeOutput
 {
     // 802.1D-2004 §9.2.7: the upper 4 bits of a port identifier are its priority, by default the middle one; 12 are its number.
     private const ushort DefaultPortPriority = 0x8000;
@@ -31,6 +31,8 @@ internal sealed unsafe class SpanningTreeControl(
     public SpanningTreeBridge? Bridge => _bridge;
 
     private long Now => shared.Clock.Milliseconds;
+
+    private ref PacketAccount Account => ref accounts.Of(OwnAccount.Switch).Ingress;
 
     /// <summary>A port is about to be added; no worker knows it yet.</summary>
     public void Add(SwitchPort port)
@@ -87,13 +89,13 @@ internal sealed unsafe class SpanningTreeControl(
         packet.Length = Bpdu.FrameLength;
         bpdu.Encode(packet.Bytes, member.Port.Device.HardwareAddress);
         Worker worker = workers[member.Port.FirstWorker];
-        account->Made++;
+        Account.Made++;
         if (!worker.Bpdus.TrySend(packet, port.Number))
         {
-            frames.Drop(packet, DropReason.BpduQueueFull, account);
+            frames.Drop(packet, DropReason.BpduQueueFull, ref Account);
             return;
         }
-        account->Handed++;
+        Account.Handed++;
         worker.Wake();
     }
 

@@ -7,21 +7,21 @@ namespace Softswitch.Datapath.Control;
 /// Scheduling, cancelling and visiting cost the same with a million entries as with one. An idle timeout is not moved by packets; the entry is visited when
 /// it would be due and put back if it was used since. Times in milliseconds of the control clock. Threads: the control side.
 /// </remarks>
-internal sealed unsafe class TimerWheel
+internal sealed class TimerWheel
 {
     /// <summary>How late a timeout may be noticed.</summary>
     public const int TickMilliseconds = 100;
 
     private const int Slots = 4096;
 
-    private readonly FlowRecord* _records;
+    private readonly FlowStore _store;
     private readonly uint[] _heads = new uint[Slots];
     private long _tick;
     private int _scheduled;
 
     public TimerWheel(FlowStore store, long nowMilliseconds)
     {
-        _records = store.Records;
+        _store = store;
         _tick = nowMilliseconds / TickMilliseconds;
     }
 
@@ -33,13 +33,13 @@ internal sealed unsafe class TimerWheel
         long tick = (dueMilliseconds + TickMilliseconds - 1) / TickMilliseconds;
         tick = Math.Clamp(tick, _tick + 1, _tick + Slots - 1);
         int slot = (int)(tick % Slots);
-        ref FlowRecord record = ref _records[index];
+        ref FlowRecord record = ref _store.Record(index);
         record.TimerSlot = (ushort)(slot + 1);
         record.TimerPrevious = 0;
         record.TimerNext = _heads[slot];
         if (record.TimerNext != 0)
         {
-            _records[record.TimerNext].TimerPrevious = index;
+            _store.Record(record.TimerNext).TimerPrevious = index;
         }
         _heads[slot] = index;
         _scheduled++;
@@ -47,14 +47,14 @@ internal sealed unsafe class TimerWheel
 
     public void Cancel(uint index)
     {
-        ref FlowRecord record = ref _records[index];
+        ref FlowRecord record = ref _store.Record(index);
         if (record.TimerSlot == 0)
         {
             return;
         }
         if (record.TimerPrevious != 0)
         {
-            _records[record.TimerPrevious].TimerNext = record.TimerNext;
+            _store.Record(record.TimerPrevious).TimerNext = record.TimerNext;
         }
         else
         {
@@ -62,7 +62,7 @@ internal sealed unsafe class TimerWheel
         }
         if (record.TimerNext != 0)
         {
-            _records[record.TimerNext].TimerPrevious = record.TimerPrevious;
+            _store.Record(record.TimerNext).TimerPrevious = record.TimerPrevious;
         }
         record.TimerSlot = 0;
         _scheduled--;

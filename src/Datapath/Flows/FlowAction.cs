@@ -39,6 +39,26 @@ public readonly record struct FlowAction
     /// <summary>Whether it may send the packet to all ports.</summary>
     internal bool IsFlood => Kind == ActionKind.Output && Port is PortNumber.Flood or PortNumber.All or PortNumber.Normal;
 
+    /// <summary>Bytes of an action of this kind as OpenFlow has it (§5.2.4), Nicira's as their nicira-ext.h; 0 for other numbers.</summary>
+    internal static int WireLengthOf(ActionKind kind) => kind switch
+    {
+        ActionKind.SetDlSrc or ActionKind.SetDlDst or ActionKind.Enqueue or ActionKind.SetTunnel => 16,
+        ActionKind.SetTunnelDestination => 24,
+        <= ActionKind.Enqueue => 8,
+        _ => 0,
+    };
+
+    /// <summary>Bytes of a list.</summary>
+    internal static int WireLengthOf(ReadOnlySpan<FlowAction> actions)
+    {
+        int length = 0;
+        foreach (ref readonly FlowAction action in actions)
+        {
+            length += WireLengthOf(action.Kind);
+        }
+        return length;
+    }
+
     /// <summary>How many outputs it stands for, if it is one and no flood: what goes through the table may meet any list that is executed at once.</summary>
     internal int Weight => Kind == ActionKind.Output && Port == PortNumber.Table ? ActionList.MostPlainWeight : 1;
 

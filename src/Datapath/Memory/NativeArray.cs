@@ -28,6 +28,16 @@ internal sealed unsafe class NativeArray<T> : IDisposable
 
     public T* Start { get; private set; }
 
+    /// <summary>An element by reference: for code without pointers.</summary>
+    public ref T this[int index]
+    {
+        get
+        {
+            ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual((uint)index, (uint)Length);
+            return ref Start[index];
+        }
+    }
+
     public void Dispose()
     {
         NativeMemory.Free(_block);

@@ -103,10 +103,13 @@ internal sealed unsafe class FrameCache
 
     /// <summary>Every drop of a packet that has a frame goes through here: counted on its account, and the frame is free.</summary>
     /// <remarks>The packet's bytes are still valid where it is counted.</remarks>
-    public void Drop(in Packet packet, DropReason reason, PacketAccount* account)
+    public void Drop(in Packet packet, DropReason reason, PacketAccount* account) => Drop(packet, reason, ref *account);
+
+    /// <summary>The same with the account by reference: for code without pointers.</summary>
+    public void Drop(in Packet packet, DropReason reason, ref PacketAccount account)
     {
-        account->CountDrops(reason);
-        Tap?.Dropped(packet, account->Port, account->IsEgress, reason);
+        account.CountDrops(reason);
+        Tap?.Dropped(packet, account.Port, account.IsEgress, reason);
         Release(packet);
     }
 

@@ -152,11 +152,12 @@ internal sealed unsafe class SwitchPort : IDisposable
     /// <summary>Valid until <see cref="EndAccounts"/>.</summary>
     public PortAccount* AccountOf(int worker) => _accounts.Start + worker;
 
-    /// <summary>For <see cref="CopyOf"/>. The worker, between two passes.</summary>
-    public void CopyAccount(int worker) => *CopyOf(worker) = *AccountOf(worker);
+    /// <summary>The same by reference: for code without pointers.</summary>
+    /// <param name="copied">As it was at the last <see cref="CopyAccount"/>.</param>
+    public ref PortAccount Account(int worker, bool copied = false) => ref _accounts[worker + (copied ? Workers : 0)];
 
-    /// <summary>A worker's account as it was at its last <see cref="CopyAccount"/>.</summary>
-    public PortAccount* CopyOf(int worker) => _accounts.Start + Workers + worker;
+    /// <summary>Keeps a worker's account as it is now. The worker, between two passes.</summary>
+    public void CopyAccount(int worker) => Account(worker, copied: true) = Account(worker);
 
     /// <summary>What all workers counted, each by itself: not of one moment.</summary>
     public PortAccount ReadAccount()

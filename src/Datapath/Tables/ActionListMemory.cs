@@ -26,7 +26,6 @@ internal sealed unsafe class ActionListMemory : IReclaimer, IDisposable
 
     private readonly GracePeriod _grace;
     private readonly FlowHash _hash;
-    private readonly long _limit;
     private readonly BuddyMemory _memory;
     private ActionList* _scratch = (ActionList*)NativeMemory.Alloc((nuint)BytesOf(MaxActions));
     private readonly Dictionary<SharedList, Use> _uses = [];
@@ -37,7 +36,7 @@ internal sealed unsafe class ActionListMemory : IReclaimer, IDisposable
     {
         _grace = grace;
         _hash = hash;
-        _limit = limit;
+        Limit = limit;
         _memory = new BuddyMemory(limit + PacketOutReserve);
     }
 
@@ -50,12 +49,15 @@ internal sealed unsafe class ActionListMemory : IReclaimer, IDisposable
     /// <summary>Bytes that these lists take.</summary>
     public long UsedBytes { get; private set; }
 
+    /// <summary>How many those of flow entries may take.</summary>
+    public long Limit { get; }
+
     /// <summary>Compiles the list of a new flow entry, or of one that replaces another. False if that takes too much memory.</summary>
     /// <param name="actions">Checked: each is one that works.</param>
     /// <param name="compiled">One reference to it, which <see cref="Return"/> or <see cref="Retire"/> takes back.</param>
     public bool TryCompile(ReadOnlySpan<FlowAction> actions, bool replaces, out ActionsReference compiled)
     {
-        long limit = replaces ? _limit + ReplacementReserve : _limit;
+        long limit = replaces ? Limit + ReplacementReserve : Limit;
         if (TryCompile(actions, limit, out compiled))
         {
             return true;
@@ -77,7 +79,7 @@ internal sealed unsafe class ActionListMemory : IReclaimer, IDisposable
     }
 
     /// <summary>As <see cref="TryCompile(ReadOnlySpan{FlowAction}, bool, out ActionsReference)"/>, for a packet-out.</summary>
-    public bool TryCompileForPacketOut(ReadOnlySpan<FlowAction> actions, out ActionsReference compiled) => TryCompile(actions, _limit + PacketOutReserve, out compiled);
+    public bool TryCompileForPacketOut(ReadOnlySpan<FlowAction> actions, out ActionsReference compiled) => TryCompile(actions, Limit + PacketOutReserve, out compiled);
 
     /// <summary>One more reference to the same list.</summary>
     public ActionsReference Share(ActionsReference actions)

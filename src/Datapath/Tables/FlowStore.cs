@@ -52,6 +52,12 @@ internal sealed unsafe class FlowStore : IDisposable
 
     public FlowRecord* Records { get; }
 
+    /// <summary>The entry at an index, by reference: for code without pointers.</summary>
+    public ref FlowEntry Entry(uint index) => ref Entries[Checked(index)];
+
+    /// <summary>The record at an index, by reference.</summary>
+    public ref FlowRecord Record(uint index) => ref Records[Checked(index)];
+
     /// <summary>Indices from 1 up to this one have been used; what lies beyond is untouched.</summary>
     public uint HighWater => _fresh - 1;
 
@@ -119,6 +125,12 @@ internal sealed unsafe class FlowStore : IDisposable
             total.Bytes += own.Bytes;
         }
         return total;
+    }
+
+    private uint Checked(uint index)
+    {
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(index, (uint)Capacity);
+        return index;
     }
 
     private static void Advise(Action<nint, nuint>? advise, nint start, nuint bytes)

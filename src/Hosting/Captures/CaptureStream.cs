@@ -51,10 +51,10 @@ internal sealed class CaptureStream : IDisposable
         CaptureFilter filter = request.ToFilter(findPort);
         using ControlScope scope = control.EnterWithoutTable();
         _capture = new Capture(filter, control.Workers.Count);
-        if (!control.TryAddCapture(_capture))
+        if (!control.Pipeline.TryAddCapture(_capture))
         {
             _capture.Dispose();
-            throw new OptionException($"capture: {DatapathControl.MostCaptures} captures run already");
+            throw new OptionException($"capture: {PipelineControl.MostCaptures} captures run already");
         }
     }
 
@@ -123,7 +123,7 @@ internal sealed class CaptureStream : IDisposable
         if (_isRunning)
         {
             using ControlScope scope = _control.EnterWithoutTable();
-            _isRunning = !_control.RemoveCapture(_capture);
+            _isRunning = !_control.Pipeline.RemoveCapture(_capture);
         }
         return !_isRunning;
     }
@@ -158,7 +158,7 @@ internal sealed class CaptureStream : IDisposable
         IReadOnlyList<PortDescription> present;
         using (_control.EnterWithoutTable())
         {
-            present = _control.Ports;
+            present = _control.Ports.Descriptions;
         }
         _namesReadAt = Stopwatch.GetTimestamp();
         foreach (PortDescription port in present)

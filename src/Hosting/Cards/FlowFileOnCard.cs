@@ -40,9 +40,9 @@ internal sealed class FlowFileOnCard
         {
             foreach (ushort port in PortNumbers)
             {
-                control.AddPort(port, new NullPort($"nf2c{port - 1}"));
+                control.Ports.Add(port, new NullPort($"nf2c{port - 1}"));
             }
-            control.AddOffload(card.Offload);
+            control.Flows.Offloads.Attach(card.Offload);
             int number = 0;
             while (lines.ReadLine() is { } line)
             {

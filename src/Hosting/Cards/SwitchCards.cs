@@ -51,7 +51,7 @@ internal sealed class SwitchCards : IDisposable
             using (_control.Enter())
             {
                 var offload = new NetFpgaOffload(card.Registers, card.Layout, card.Spec.Offload, numbers, line => HostLog.Card(log, card.Name, line), card.Reset);
-                _control.AddOffload(offload);
+                _control.Flows.Offloads.Attach(offload);
                 _driven.Add(new DrivenCard(card, offload, numbers));
             }
         }

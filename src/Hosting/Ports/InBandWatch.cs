@@ -150,7 +150,7 @@ internal sealed class InBandWatch : IDisposable
     {
         using (_control.EnterWithoutTable())
         {
-            return _control.Ports.Where(port => port.Number == PortNumber.Local).Select(port => port.Name).FirstOrDefault(_device);
+            return _control.Ports.Descriptions.Where(port => port.Number == PortNumber.Local).Select(port => port.Name).FirstOrDefault(_device);
         }
     }
 
@@ -180,7 +180,7 @@ internal sealed class InBandWatch : IDisposable
             own.Concat(hops));
         using (_control.EnterWithoutTable())
         {
-            _control.InBand = traffic;
+            _control.Pipeline.InBand = traffic;
         }
         Report(Describe(covered, own, hops, listenPorts, controllers.Except(covered)));
     }

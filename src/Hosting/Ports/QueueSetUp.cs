@@ -14,7 +14,7 @@ internal static class QueueSetUp
     {
         if (port.Spec.Rate != 0)
         {
-            control.ConfigurePortRate(port.Number, port.Spec.Rate);
+            control.Queues.ConfigureRate(port.Number, port.Spec.Rate);
             say($"port {QueueOptionsReader.NameOf(port.Number)}: sends at {BitRate.Format(port.Spec.Rate)}bit/s at most");
         }
         if (queues.Count > 0)
@@ -31,11 +31,11 @@ internal static class QueueSetUp
     {
         if (port.Spec.Rate != old.Spec.Rate)
         {
-            control.ConfigurePortRate(port.Number, port.Spec.Rate);
+            control.Queues.ConfigureRate(port.Number, port.Spec.Rate);
         }
         foreach (uint id in oldQueues.Select(queue => queue.Config.Id).Except(queues.Select(queue => queue.Config.Id)))
         {
-            control.RemoveQueue(port.Number, id);
+            control.Queues.Remove(port.Number, id);
         }
         AddAll(control, port.Number, queues, oldQueues, static _ => { });
     }
@@ -44,7 +44,7 @@ internal static class QueueSetUp
         DatapathControl control, ushort number, IReadOnlyList<QueueOption> queues, IReadOnlyList<QueueOption> there, Action<string> say)
     {
         string port = QueueOptionsReader.NameOf(number);
-        long rate = control.ReadPortRate(number);
+        long rate = control.Queues.ReadRate(number);
         long promised = 0;
         foreach (QueueOption queue in queues)
         {
@@ -55,7 +55,7 @@ internal static class QueueSetUp
                 throw new OptionException(
                     $"{queue.Origin}: '{queue.Text}': the queues of port {port} now promise {BitRate.Format(promised)}bit/s, the port has {BitRate.Format(rate)}bit/s");
             }
-            if (!there.Any(queue => queue.Config == config) && control.ConfigureQueue(number, config) != ControlError.None)
+            if (!there.Any(queue => queue.Config == config) && control.Queues.Configure(number, config) != ControlError.None)
             {
                 throw new OptionException($"{queue.Origin}: '{queue.Text}': the datapath refuses the queue");
             }

@@ -107,7 +107,7 @@ internal sealed partial class SwitchPorts
         lock (_lock)
         {
             ushort via = UnderlaySet.Choose(spec, TunnelOptions.Read(spec), Underlays(_ports.Select(other => other.Option)));
-            return _control.FindPort(via) == null ? $"it travels by port {via}, which is away" : null;
+            return _control.Ports.Find(via) == null ? $"it travels by port {via}, which is away" : null;
         }
     }
 
@@ -203,7 +203,7 @@ internal sealed partial class SwitchPorts
             device.Changed += news => NoteChange($"port {port.Label}: {device.Name}", news);
             using (_control.EnterWithoutTable())
             {
-                if (_control.AddPort(port.Number, device, beside: beside) != ControlError.None)
+                if (_control.Ports.Add(port.Number, device, beside: beside) != ControlError.None)
                 {
                     device.Dispose();
                     throw new OptionException($"{port.Option.Origin}: '{port.Option.Spec}': the datapath refuses port number {port.Number}");

@@ -13,7 +13,7 @@ internal sealed partial class SwitchPorts
     /// <summary>On a device's thread, and without our lock: who removes the device holds it and waits for that thread.</summary>
     private void NoteChange(string who, string? news)
     {
-        _control.AnnounceLinkChange();
+        _control.Ports.AnnounceLinkChange();
         if (news != null)
         {
             HostLog.Port(_log, $"{who}: {news}");
@@ -28,7 +28,7 @@ internal sealed partial class SwitchPorts
             if (_ports.Find(port => port.Interface?.InterfaceIndex == link.Index) is { } changed)
             {
                 // Told now rather than at the next round: carrier, speed, name, address.
-                _control.AnnounceLinkChange();
+                _control.Ports.AnnounceLinkChange();
                 foreach (string news in changed.TakeChanges(link, changed.Interface?.HighestMtu ?? 0))
                 {
                     HostLog.Port(_log, news);

@@ -61,7 +61,7 @@ internal sealed partial class SwitchPorts : IDisposable
         _needsLocal = options.InBand;
         _ports.AddRange(options.Ports.Select(port => new ConfiguredPort(port, [.. options.Queues.Where(queue => queue.Port == port.Number)])));
         _framesForPackets = control.Frames.FrameCount - FramesTaken;
-        _control.LinksAreAnnounced = true;
+        _control.Ports.LinksAreAnnounced = true;
         _monitor = LinkMonitor.Subscribe(OnChanged, OnRemoved, OnTick);
     }
 
@@ -169,14 +169,14 @@ internal sealed partial class SwitchPorts : IDisposable
         {
             using (enter())
             {
-                return port.Read(_control.FindPort(port.Number), accounts.Find(port.Number)) with { Queues = ReadQueues(port.Number) };
+                return port.Read(_control.Ports.Find(port.Number), accounts.Find(port.Number)) with { Queues = ReadQueues(port.Number) };
             }
         }
     }
 
     private QueueReport[] ReadQueues(ushort port) =>
     [
-        .. _control.ReadQueues(port).Zip(_control.ReadQueueStatistics(port), (queue, counts) => new QueueReport(
+        .. _control.Queues.Read(port).Zip(_control.Queues.ReadStatistics(port), (queue, counts) => new QueueReport(
             queue.Id, queue.MinRate, queue.MaxRate, counts.TransmittedPackets, counts.TransmittedBytes, counts.TransmitErrors)),
     ];
 
@@ -213,7 +213,7 @@ internal sealed partial class SwitchPorts : IDisposable
         port.Detach();
         using (_control.EnterWithoutTable())
         {
-            _control.RemovePort(port.Number);
+            _control.Ports.Remove(port.Number);
         }
     }
 }

@@ -6,7 +6,7 @@ using Softswitch.Datapath.Tables;
 
 namespace Softswitch.Hosting.State;
 
-/// <summary>A flow entry as bytes, with all that <see cref="DatapathControl.Restore"/> brings back.</summary>
+/// <summary>A flow entry as bytes, with all that <see cref="FlowModProcessor.Restore"/> brings back.</summary>
 /// <remarks>
 /// <code>
 /// 0         2       4          6      8      10      12      52       60         68         76     84        92      100

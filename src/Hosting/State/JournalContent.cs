@@ -93,7 +93,7 @@ internal sealed class JournalContent
             entry.Duration = TimeSpan.FromTicks(Math.Clamp(entry.Duration.Ticks, 0, long.MaxValue / 4) + Math.Min(away, long.MaxValue / 4));
             entry.Idle = TimeSpan.Zero; // no packet could come while the switch was away, and when the last one came before is not known
             bool isOver = entry.HardTimeoutSeconds != 0 && entry.Duration >= TimeSpan.FromSeconds(entry.HardTimeoutSeconds);
-            ControlError error = isOver ? ControlError.None : control.Restore(entry);
+            ControlError error = isOver ? ControlError.None : control.Flows.Restore(entry);
             count = new RestoreCount(
                 count.Restored + (isOver || error != ControlError.None ? 0 : 1), count.TimedOut + (isOver ? 1 : 0), count.Refused + (error != ControlError.None ? 1 : 0),
                 count.Refused == 0 ? error : count.FirstError);

@@ -118,7 +118,7 @@ internal sealed class StateJournal : IDisposable
         using (_control.Enter())
         {
             _isAbandoned = true;
-            _control.TableObserver = null;
+            _control.Flows.Observer = null;
         }
         if (!hasEnded)
         {
@@ -139,7 +139,7 @@ internal sealed class StateJournal : IDisposable
         using ControlScope scope = _control.Enter();
         if (_folder.Content is not { } content)
         {
-            _control.TableObserver = Queue;
+            _control.Flows.Observer = Queue;
             say($"state: {_folder.Path}: new");
             return;
         }
@@ -147,7 +147,7 @@ internal sealed class StateJournal : IDisposable
         _wallOffset = now.WallOffset;
         List<(byte TableId, ulong Sequence)> gone = [];
         RestoreCount count = content.Restore(_control, now, (tableId, sequence) => gone.Add((tableId, sequence)));
-        _control.TableObserver = Queue;
+        _control.Flows.Observer = Queue;
         _file = JournalFile.Continue(_folder.JournalPath, content.Length, content.Checksum);
         _rewriteBeyond = (2 * content.LiveBytes) + Slack;
         Queue.Open(new JournalBuffer(int.MaxValue)); // the file has the ports
@@ -346,7 +346,7 @@ internal sealed class StateJournal : IDisposable
         long stamp = _clock.Monotonic;
         for (int i = 0; i < SliceLength && _slice.Length < SliceBytes; i++)
         {
-            if (!_control.NextFlow(ref cursor, filter, out FlowStatistics entry))
+            if (!_control.Flows.Next(ref cursor, filter, out FlowStatistics entry))
             {
                 return false;
             }

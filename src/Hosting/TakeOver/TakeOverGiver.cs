@@ -70,16 +70,16 @@ internal sealed class TakeOverGiver(IHandedOver host, DatapathControl control, I
     private void Give(TakeOverChannel channel, int process, string taker)
     {
         object ports = Offer(channel);
-        CodeWarmUp.ForGiver(control.HandoverDevices.Select(one => one.Device.GetType()).Distinct());
+        CodeWarmUp.ForGiver(control.Handover.Devices.Select(one => one.Device.GetType()).Distinct());
         channel.Expect(TakeOverMessage.Begin, OpenPatience);
         TakenThings? taken = null;
         ControlScope scope = control.Enter();
         try
         {
-            control.SuspendsTimeouts = true;
+            control.Flows.Timeouts.IsSuspended = true;
             FlowCountSnapshot counts = SendTable(channel);
-            control.Outside(() => channel.Expect(TakeOverMessage.Prepared, TablePatience));
-            if (ports != control.PortsNow)
+            control.Lock.Outside(() => channel.Expect(TakeOverMessage.Prepared, TablePatience));
+            if (ports != control.Ports.Current)
             {
                 throw new InvalidDataException("a port came or went meanwhile");
             }
@@ -89,7 +89,7 @@ internal sealed class TakeOverGiver(IHandedOver host, DatapathControl control, I
         {
             if (taken == null)
             {
-                control.SuspendsTimeouts = false;
+                control.Flows.Timeouts.IsSuspended = false;
                 scope.Dispose();
             }
         }
@@ -101,7 +101,7 @@ internal sealed class TakeOverGiver(IHandedOver host, DatapathControl control, I
     /// <returns>The ports that were offered.</returns>
     private object Offer(TakeOverChannel channel)
     {
-        if (control.HandoverObstacle is { } obstacle)
+        if (control.Handover.Obstacle is { } obstacle)
         {
             throw new NotSupportedException($"it cannot be taken over: {obstacle}");
         }
@@ -109,7 +109,7 @@ internal sealed class TakeOverGiver(IHandedOver host, DatapathControl control, I
         object ports;
         using (control.EnterWithoutTable())
         {
-            ports = control.PortsNow;
+            ports = control.Ports.Current;
         }
         offers = host.OfferPorts();
         try
@@ -147,13 +147,13 @@ internal sealed class TakeOverGiver(IHandedOver host, DatapathControl control, I
 
     private FlowCountSnapshot SendTable(TakeOverChannel channel)
     {
-        FlowCountSnapshot counts = control.BeginCounts();
+        FlowCountSnapshot counts = control.Handover.BeginCounts();
         byte[] chunk = new byte[EntriesChunk];
         int used = 0;
         foreach (byte table in (ReadOnlySpan<byte>)[FlowFilter.FlowTable, FlowFilter.EmergencyTable])
         {
             uint cursor = 0;
-            while (control.NextFlow(ref cursor, new FlowFilter(FlowMatch.Any, table), out FlowStatistics entry))
+            while (control.Flows.Next(ref cursor, new FlowFilter(FlowMatch.Any, table), out FlowStatistics entry))
             {
                 if (used + FlowEntryCodec.SizeOf(entry) > chunk.Length)
                 {
@@ -168,25 +168,25 @@ internal sealed class TakeOverGiver(IHandedOver host, DatapathControl control, I
             }
         }
         SendEntries(channel, chunk, used);
-        control.Outside(() => channel.Send(TakeOverMessage.EntriesEnd, [], TablePatience));
+        control.Lock.Outside(() => channel.Send(TakeOverMessage.EntriesEnd, [], TablePatience));
         return counts;
     }
 
     private void SendEntries(TakeOverChannel channel, byte[] chunk, int used) =>
-        control.Outside(() => channel.Send(TakeOverMessage.Entries, chunk.AsSpan(0, used), TablePatience));
+        control.Lock.Outside(() => channel.Send(TakeOverMessage.Entries, chunk.AsSpan(0, used), TablePatience));
 
     /// <summary>Workers rest from here to the end, or until it failed.</summary>
     /// <returns>What the taker took: the switch is its from now on.</returns>
     private TakenThings Hand(TakeOverChannel channel, FlowCountSnapshot counts)
     {
-        (ushort Number, IDeviceHandover Device)[] devices = [.. control.HandoverDevices];
+        (ushort Number, IDeviceHandover Device)[] devices = [.. control.Handover.Devices];
         ListeningSocket[] listeners = [.. host.Listeners.Select(one => one.Listener)];
         TakenThings? taken = null;
         Array.ForEach(listeners, listener => listener.Pause());
         try
         {
             host.RestWorkers();
-            control.Drain();
+            control.Handover.Drain();
             foreach ((ushort number, IDeviceHandover device) in devices)
             {
                 byte[] record = device.Rest();
@@ -198,10 +198,10 @@ internal sealed class TakeOverGiver(IHandedOver host, DatapathControl control, I
             }
             channel.Send(TakeOverMessage.Rest, RestPatience, to =>
             {
-                control.SaveRest(to);
+                control.Handover.SaveRest(to);
                 host.SaveRest(to);
             });
-            channel.Send(TakeOverMessage.Counts, RestPatience, to => control.SaveCounts(to, counts));
+            channel.Send(TakeOverMessage.Counts, RestPatience, to => control.Handover.SaveCounts(to, counts));
             taken = TakenThings.Read(AwaitMine(channel));
             return taken;
         }

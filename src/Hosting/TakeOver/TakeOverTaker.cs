@@ -181,7 +181,7 @@ internal sealed class TakeOverTaker : IDisposable
                 {
                     throw new InvalidDataException("an entry that makes no sense");
                 }
-                ControlError error = control.Restore(entry);
+                ControlError error = control.Flows.Restore(entry);
                 if (error != ControlError.None)
                 {
                     throw new InvalidDataException($"its entry {FlowCount + 1} is refused here: {error}");
@@ -205,7 +205,7 @@ internal sealed class TakeOverTaker : IDisposable
         {
             Guard(() =>
             {
-                Dictionary<ulong, uint> index = control.IndexFlows();
+                Dictionary<ulong, uint> index = control.Handover.IndexFlows();
                 _channel.Send(TakeOverMessage.Prepared, [], AnswerPatience);
                 began = Stopwatch.GetTimestamp();
                 TakeOverMessage kind;
@@ -222,7 +222,7 @@ internal sealed class TakeOverTaker : IDisposable
                 }
                 using BinaryReader counts = new(new MemoryStream(_channel.Expect(TakeOverMessage.Counts, RestPatience)));
                 using ControlScope scope = control.Enter();
-                control.RestoreCounts(counts, index);
+                control.Handover.RestoreCounts(counts, index);
                 if (_stop.IsCancellationRequested)
                 {
                     throw new InvalidDataException("asked to end, and the running switch goes on");
@@ -251,7 +251,7 @@ internal sealed class TakeOverTaker : IDisposable
         {
             using ControlScope scope = control.Enter();
             using BinaryReader reader = new(new MemoryStream(rest));
-            control.RestoreRest(reader, _devices.ContainsKey);
+            control.Handover.RestoreRest(reader, _devices.ContainsKey);
             restoreHost(reader);
         }
         catch (Exception e) when (e is IOException or InvalidDataException or FormatException or ArgumentException)

@@ -16,7 +16,7 @@ internal sealed class TraceReporter(DatapathControl control, Func<uint, IReadOnl
 {
     private const int MostOthers = 8;
 
-    private readonly Dictionary<ushort, PortDescription> _ports = control.Ports.ToDictionary(port => port.Number);
+    private readonly Dictionary<ushort, PortDescription> _ports = control.Ports.Descriptions.ToDictionary(port => port.Number);
 
     public TraceReport Describe(PacketTrace trace)
     {
@@ -81,20 +81,20 @@ internal sealed class TraceReporter(DatapathControl control, Func<uint, IReadOnl
     private TraceStepReport DescribeEntry(TraceStep step, ushort inPort)
     {
         FlowKeyParser.Parse(step.Bytes, inPort, out FlowKey key, out _);
-        TraceEntry[] matches = [.. control.FindMatches(key, MostOthers + 1, out int count).Select(EntryOf)];
+        TraceEntry[] matches = [.. control.Flows.Entries.FindMatches(key, MostOthers + 1, out int count).Select(EntryOf)];
         TraceEntry entry = EntryOf(step.Entry);
         return Say(step, $"{entry}", bytes: step.Bytes) with { Entry = entry, Others = matches[1..], OtherCount = count - 1 };
     }
 
     private TraceEntry EntryOf(uint index)
     {
-        control.DescribeEntry(index, out FlowStatistics flow);
+        control.Flows.Entries.Describe(index, out FlowStatistics flow);
         StringBuilder match = new();
         // Its priority stands beside it: here it is left out as ovs-ofctl leaves out the one that nobody gave.
         MatchText.Append(match, flow.Match);
         IReadOnlyList<string> hardware = locate(index);
         return new TraceEntry(
-            control.IsExact(index) ? 0 : 1, flow.Priority, $"0x{flow.Cookie:x}", flow.PacketCount, match.ToString(), TextOf(flow.Actions),
+            control.Flows.Entries.IsExact(index) ? 0 : 1, flow.Priority, $"0x{flow.Cookie:x}", flow.PacketCount, match.ToString(), TextOf(flow.Actions),
             hardware.Count == 0 ? null : hardware);
     }
 
@@ -125,7 +125,7 @@ internal sealed class TraceReporter(DatapathControl control, Func<uint, IReadOnl
 
     private QueueConfig? FindQueue(ushort port, uint id)
     {
-        foreach (QueueConfig queue in control.ReadQueues(port))
+        foreach (QueueConfig queue in control.Queues.Read(port))
         {
             if (queue.Id == id)
             {
@@ -157,7 +157,7 @@ internal sealed class TraceReporter(DatapathControl control, Func<uint, IReadOnl
         return said with { Reason = ReportJson.NameOf(step.Reason), Advice = why.Advice, Count = step.Count };
     }
 
-    private string MissText(ushort inPort) => (control.InEmergency ? "the emergency entries hold; " : "") + control.MissBehaviour switch
+    private string MissText(ushort inPort) => (control.Flows.Emergency.InForce ? "the emergency entries hold; " : "") + control.Pipeline.MissBehaviour switch
     {
         MissBehaviour.Normal => "no controller, and the fail mode is standalone: treated as by NORMAL",
         MissBehaviour.Drop => "no controller, and the fail mode is secure",

@@ -44,6 +44,9 @@ public sealed record AgentOptions
     /// <summary>What another process listened by at a target, to go on with; null where this one is to bind.</summary>
     internal Func<ConnectionTarget, Socket?> TakeListener { get; init; } = static _ => null;
 
+    /// <summary>Whether such a connection is for management only: a peer of a listener beside configured controllers.</summary>
+    internal bool IsManagement(bool isPassive) => isPassive && Controllers.Count > 0;
+
     internal SwitchDescription Description { get; init; } = new("Softswitch", "user space", ProgramVersion, "none", "Softswitch");
 
     internal TimeProvider TimeProvider { get; init; } = TimeProvider.System;

@@ -28,10 +28,16 @@ internal sealed class ConnectionTable(TimeProvider time)
     private static readonly TimeSpan GivingWay = TimeSpan.FromSeconds(1);
 
     private const int MostKnown = 256;
+    private const int ThreadTries = 50;
+    private const int ThreadRetryMilliseconds = 10;
 
     private readonly List<ControllerConnection> _open = []; // locked, and waited for
     private readonly List<string> _known = []; // locked; the latest is the last
     private bool _isClosed;
+    private volatile bool _lacksThreads;
+
+    /// <summary>Whether the system had no thread for the last connection, at first.</summary>
+    public bool LacksThreads => _lacksThreads;
 
     /// <returns>False if there is no place for it, or none any more.</returns>
     public bool TryAdd(ControllerConnection connection)
@@ -70,6 +76,23 @@ internal sealed class ConnectionTable(TimeProvider time)
             }
             return least is not null;
         }
+    }
+
+    /// <summary>Starts a thread for a connection, if need be one that another's peer gives up.</summary>
+    /// <returns>Null if there is none to be had.</returns>
+    public Thread? TryStartThread(string name, ThreadStart body, ControllerConnection connection)
+    {
+        Thread? thread = ThreadStarter.TryStart(name, body);
+        _lacksThreads = thread is null;
+        if (thread is null && TryMakeRoom(connection))
+        {
+            for (int tries = 0; thread is null && tries < ThreadTries; tries++)
+            {
+                Thread.Sleep(ThreadRetryMilliseconds); // its threads are about to end
+                thread = ThreadStarter.TryStart(name, body);
+            }
+        }
+        return thread;
     }
 
     /// <summary>A controller is there, or was.</summary>

@@ -41,8 +41,8 @@ internal sealed class ContactWatch
         _hadContact = hasContact; // first: entering lets others in, and a controller may come meanwhile
         if (hasContact)
         {
-            _news = _control.InEmergency ? "emergency mode left: its flow entries stay until the controller deletes them" : _news;
-            _control.LeaveEmergency();
+            _news = _control.Flows.Emergency.InForce ? "emergency mode left: its flow entries stay until the controller deletes them" : _news;
+            _control.Flows.Emergency.Leave();
             _isLost = false;
         }
         else if (hadContact)
@@ -69,7 +69,7 @@ internal sealed class ContactWatch
 
     private void EnterIfLost()
     {
-        if (_isLost && _failedAttempts >= _attempts && _control.EnterEmergency() && _control.InEmergency)
+        if (_isLost && _failedAttempts >= _attempts && _control.Flows.Emergency.Enter() && _control.Flows.Emergency.InForce)
         {
             _news = "emergency mode entered: no controller; its flow entries are in force, all others deleted";
         }

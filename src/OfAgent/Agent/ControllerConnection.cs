@@ -111,7 +111,7 @@ internal sealed class ControllerConnection : ICommandHost
     /// <returns>False if the system has no thread left.</returns>
     public bool TryStartWriter()
     {
-        _writer = _agent.TryStartThread($"{Name} writer", WriteLoop, this);
+        _writer = _agent.Table.TryStartThread($"{Name} writer", WriteLoop, this);
         return _writer is not null;
     }
 
@@ -142,7 +142,7 @@ internal sealed class ControllerConnection : ICommandHost
                 {
                     Session.Start();
                 }
-                _agent.Add(this);
+                _agent.Sessions.Add(this);
             }
             Out.Flush(_channel.Stream);
             ReadLoop();
@@ -363,7 +363,7 @@ internal sealed class ControllerConnection : ICommandHost
             try
             {
                 bool hasMore = HandleMessagesLocked(withTable);
-                isHeldUp = hasMore && (Session.IsHeldUp || (_agent.Control.IsShortOfEntries && NeedsTable()));
+                isHeldUp = hasMore && (Session.IsHeldUp || (_agent.Control.Flows.Removed.IsShortOfEntries && NeedsTable()));
                 return hasMore;
             }
             finally
@@ -382,7 +382,7 @@ internal sealed class ControllerConnection : ICommandHost
         }
         while (_closeReason is null && Out.Pending.Length <= OutboundQueue.ReplyLimit)
         {
-            if ((!withTable || _agent.Control.IsShortOfEntries) && NeedsTable())
+            if ((!withTable || _agent.Control.Flows.Removed.IsShortOfEntries) && NeedsTable())
             {
                 return true;
             }
@@ -396,7 +396,7 @@ internal sealed class ControllerConnection : ICommandHost
                 return false;
             }
             // Statistics and barriers take their time: one of them each time the control lock is taken.
-            if ((OfType)message[1] is OfType.StatsRequest or OfType.BarrierRequest || _agent.Control.IsOthersTurn)
+            if ((OfType)message[1] is OfType.StatsRequest or OfType.BarrierRequest || _agent.Control.Lock.IsOverdue)
             {
                 return HasMore;
             }

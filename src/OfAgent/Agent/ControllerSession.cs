@@ -44,7 +44,7 @@ internal sealed class ControllerSession
         _out = output;
         _isPassive = isPassive;
         _stats = new StatsResponder(agent.Control, agent.Options.Description, output);
-        Config = new SwitchConfig(OfConfigFlags.FragmentsNormal, agent.IsManagement(isPassive) ? (ushort)0 : SwitchConfig.DefaultMissSendLength);
+        Config = new SwitchConfig(OfConfigFlags.FragmentsNormal, agent.Options.IsManagement(isPassive) ? (ushort)0 : SwitchConfig.DefaultMissSendLength);
     }
 
     /// <summary>Whether the peer is known to speak OpenFlow 1.0.</summary>
@@ -95,7 +95,7 @@ internal sealed class ControllerSession
     /// <summary>Says hello; the first thing on every connection (§5.5.1).</summary>
     public void Start()
     {
-        _removed = _agent.Control.EndOfFlowRemoved; // what ended before is no news for it
+        _removed = _agent.Control.Flows.Removed.EndOfReports; // what ended before is no news for it
         HelloMessage.Write(Pending, NoXid);
     }
 
@@ -157,15 +157,15 @@ internal sealed class ControllerSession
     {
         if (!WantsPacketIns)
         {
-            _removed = _agent.Control.EndOfFlowRemoved;
+            _removed = _agent.Control.Flows.Removed.EndOfReports;
             return true;
         }
         force |= _out.HasRoomForFlowRemoved();
-        for (; force && limit > 0 && _agent.Control.TryReadFlowRemoved(ref _removed, out FlowRemoved removed); limit--)
+        for (; force && limit > 0 && _agent.Control.Flows.Removed.TryRead(ref _removed, out FlowRemoved removed); limit--)
         {
             if (!_out.AdmitState())
             {
-                _removed = _agent.Control.EndOfFlowRemoved; // the connection ends: nothing is kept for it
+                _removed = _agent.Control.Flows.Removed.EndOfReports; // the connection ends: nothing is kept for it
                 return false;
             }
             FlowRemovedMessage.Write(Pending, NoXid, removed);
@@ -222,7 +222,7 @@ internal sealed class ControllerSession
     }
 
     /// <summary>A management connection gets events once it asked for packets, as with Open vSwitch's service connections.</summary>
-    private bool WantsEvents => IsNegotiated && (!_agent.IsManagement(_isPassive) || (IsConfigured && Config.MissSendLength != 0));
+    private bool WantsEvents => IsNegotiated && (!_agent.Options.IsManagement(_isPassive) || (IsConfigured && Config.MissSendLength != 0));
 
     /// <summary>Until the peer is known to speak 1.0: a HELLO may leave that open, what comes next does not.</summary>
     private SessionResult Negotiate(ReadOnlySpan<byte> message, OfHeader header)
@@ -257,7 +257,7 @@ internal sealed class ControllerSession
     private SessionResult Accept()
     {
         IsNegotiated = true;
-        _agent.OnSessionChanged();
+        _agent.Misses.Update();
         return SessionResult.Continue;
     }
 
@@ -303,7 +303,7 @@ internal sealed class ControllerSession
     {
         if (header.Type == OfType.FlowMod)
         {
-            _agent.CountRefusedFlowMod(error);
+            _agent.Sessions.CountRefusedFlowMod(error);
         }
         ErrorMessage.Write(Pending, header.Xid, error, message);
         return SessionResult.Continue;
@@ -345,12 +345,12 @@ internal sealed class ControllerSession
         if (!IsIntroduced)
         {
             IsIntroduced = true;
-            _agent.OnSessionChanged();
+            _agent.Misses.Update();
         }
         DatapathControl control = _agent.Control;
         SwitchFeatures features = new(
-            control.DatapathId, (uint)control.BufferCount, TableCount: 1, SwitchAgent.CapabilitiesOf(control), control.SupportedActions);
-        FeaturesMessage.WriteReply(Pending, xid, features, control.Ports);
+            control.DatapathId, (uint)control.Buffers.Capacity, TableCount: 1, SwitchAgent.CapabilitiesOf(control), control.SupportedActions);
+        FeaturesMessage.WriteReply(Pending, xid, features, control.Ports.Descriptions);
         return true;
     }
 
@@ -361,7 +361,7 @@ internal sealed class ControllerSession
             return false;
         }
         // How fragments are treated is of the switch, not of the connection.
-        ConfigMessage.WriteGetReply(Pending, xid, Config with { Flags = (OfConfigFlags)_agent.Control.FragmentHandling });
+        ConfigMessage.WriteGetReply(Pending, xid, Config with { Flags = (OfConfigFlags)_agent.Control.Pipeline.FragmentHandling });
         return true;
     }
 
@@ -377,7 +377,7 @@ internal sealed class ControllerSession
             SetFragmentHandling(config.Flags & OfConfigFlags.FragmentsMask);
         }
         IsConfigured = true;
-        _agent.OnSessionChanged();
+        _agent.Misses.Update();
         return true;
     }
 
@@ -386,7 +386,7 @@ internal sealed class ControllerSession
     {
         if (flags != OfConfigFlags.FragmentsMask)
         {
-            _agent.Control.FragmentHandling = (FragmentHandling)flags;
+            _agent.Control.Pipeline.FragmentHandling = (FragmentHandling)flags;
         }
     }
 
@@ -404,7 +404,7 @@ internal sealed class ControllerSession
 
     private void ContinueBarrier()
     {
-        if (_agent.Control.TryBarrier(ref _barrier, _removed))
+        if (_agent.Control.Barriers.TryFinish(ref _barrier, _removed))
         {
             BarrierMessage.WriteReply(Pending, _barrierXid!.Value);
             _barrierXid = null;
@@ -417,7 +417,7 @@ internal sealed class ControllerSession
         {
             return false;
         }
-        ControlError refusal = _agent.Control.ConfigurePort(mod.Number, mod.HardwareAddress, mod.Config, mod.Mask);
+        ControlError refusal = _agent.Control.Ports.Configure(mod.Number, mod.HardwareAddress, mod.Config, mod.Mask);
         error = refusal == ControlError.None ? default : ControlErrors.ToOfError(refusal);
         return refusal == ControlError.None;
     }
@@ -453,10 +453,10 @@ internal sealed class ControllerSession
         }
         if (role == ControllerRole.Master)
         {
-            _agent.DemoteMasters();
+            _agent.Sessions.DemoteMasters();
         }
         Role = role;
-        _agent.OnSessionChanged();
+        _agent.Misses.Update();
         RoleMessage.WriteReply(Pending, xid, role);
         return true;
     }

@@ -7,9 +7,6 @@ namespace Softswitch.OfAgent.Agent;
 /// <summary>Messages that carry actions: flow-mod and packet-out. The busiest handlers: nothing here allocates.</summary>
 internal static class FlowModHandler
 {
-    /// <summary>Actions an entry may have so that a statistics reply can still show them.</summary>
-    private const int MaxActionBytes = (OfHeader.MaxMessageLength - StatsMessage.HeaderSize - FlowStatsMessage.EntryHeaderSize) / 8 * 8;
-
     /// <param name="namesTable">Whether the peer asked to name tables (NXT_FLOW_MOD_TABLE_ID), as ovs-ofctl does to load what it dumped.</param>
     public static bool TryHandle(SwitchAgent agent, ReadOnlySpan<byte> message, bool namesTable, out OfError error)
     {
@@ -22,11 +19,6 @@ internal static class FlowModHandler
             // In a table that is not there nothing is to be deleted, and nothing can be put.
             error = mod.Command is FlowModCommand.Delete or FlowModCommand.DeleteStrict ? default : OfError.BadRequestPermission;
             return error == default;
-        }
-        if (message.Length - FlowModMessage.HeaderSize > MaxActionBytes && mod.Actions.Length > 0)
-        {
-            error = OfError.BadActionTooMany;
-            return false;
         }
         if (!Succeeded(agent.Control.Apply(mod), out error))
         {

@@ -25,12 +25,12 @@ internal static class QueueResponder
         bool isAllPorts = wantedPort is PortNumber.All or PortNumber.None;
         List<QueueStatistics> found = [];
         bool hasPort = isAllPorts;
-        foreach (ushort port in control.PortNumbers)
+        foreach (ushort port in control.Ports.Numbers)
         {
             if (isAllPorts || port == wantedPort)
             {
                 hasPort = true;
-                found.AddRange(control.ReadQueueStatistics(port).Where(q => wantedQueue == QueueStatsMessage.AllQueues || q.QueueId == wantedQueue));
+                found.AddRange(control.Queues.ReadStatistics(port).Where(q => wantedQueue == QueueStatsMessage.AllQueues || q.QueueId == wantedQueue));
             }
         }
         if (!hasPort || (found.Count == 0 && wantedQueue != QueueStatsMessage.AllQueues))
@@ -49,13 +49,13 @@ internal static class QueueResponder
         {
             return false;
         }
-        if (!control.TryReadPort(port, out _))
+        if (!control.Ports.TryRead(port, out _))
         {
             error = OfError.QueueOpBadPort;
             return false;
         }
-        long portRate = control.ReadPortRate(port);
-        QueueDescription[] queues = [.. control.ReadQueues(port).Select(queue => new QueueDescription(queue.Id, MinRateOf(queue, portRate)))];
+        long portRate = control.Queues.ReadRate(port);
+        QueueDescription[] queues = [.. control.Queues.Read(port).Select(queue => new QueueDescription(queue.Id, MinRateOf(queue, portRate)))];
         QueueConfigMessage.WriteReply(reply, xid, port, queues);
         return true;
     }

@@ -66,7 +66,7 @@ internal sealed class StatsResponder
     public void Continue()
     {
         OfBuffer part = _part!;
-        while (_control.NextFlow(ref _cursor, _filter, out FlowStatistics flow))
+        while (_control.Flows.Next(ref _cursor, _filter, out FlowStatistics flow))
         {
             bool isFull = part.Length + FlowStatsMessage.EntrySize(flow) > PartSize && part.Length > StatsMessage.HeaderSize;
             if (isFull)
@@ -117,7 +117,7 @@ internal sealed class StatsResponder
         {
             return false;
         }
-        AggregateStatistics total = _control.Aggregate(filter);
+        AggregateStatistics total = _control.Flows.Aggregate(filter);
         OfBuffer reply = Reply;
         int start = StatsMessage.BeginReply(reply, xid, OfStatsType.Aggregate);
         AggregateStatsMessage.WriteEntry(reply, total);
@@ -152,9 +152,9 @@ internal sealed class StatsResponder
             return false;
         }
         int start = StatsMessage.BeginReply(reply, xid, OfStatsType.Port);
-        foreach (ushort port in _control.PortNumbers)
+        foreach (ushort port in _control.Ports.Numbers)
         {
-            if ((wanted != PortNumber.None && wanted != port) || !_control.TryReadPort(port, out PortStatistics statistics))
+            if ((wanted != PortNumber.None && wanted != port) || !_control.Ports.TryRead(port, out PortStatistics statistics))
             {
                 continue;
             }

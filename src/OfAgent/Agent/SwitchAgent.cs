@@ -1,9 +1,7 @@
-using System.Runtime.InteropServices;
+using System.Net.Sockets;
 using Microsoft.Extensions.Logging;
 using Softswitch.Datapath.Control;
 using Softswitch.Datapath.Flows;
-using Softswitch.Datapath.Pipeline;
-using Softswitch.Datapath.Ports;
 using Softswitch.OfAgent.Connections;
 using Softswitch.OfAgent.Wire;
 
@@ -11,20 +9,11 @@ namespace Softswitch.OfAgent.Agent;
 
 /// <summary>The switch side of OpenFlow 1.0: connects, listens, and puts controllers in charge of a datapath.</summary>
 /// <remarks>
-/// <para>
 /// Threads: one per controller that is connected to, one per listener, two per connection, a timer for probes. All of them enter the
-/// datapath through its lock (<see cref="DatapathControl.Enter"/>). <see cref="IControlEvents"/> is called with the control lock held and never blocks.
-/// </para>
-/// <para>
-/// Who gets packets without a flow entry. If controllers are configured: they do while at least one is connected; peers of listeners are
-/// management tools, which get events only after SET_CONFIG with a miss_send_len above 0, like Open vSwitch's service
-/// connections, and do not count. While no controller is there they get, in fail mode secure, what would be dropped. If none is configured,
-/// a peer of a listener may be the controller: it gets events at once, and
-/// counts from its SET_CONFIG on (in fail mode secure, where nothing is lost by it, from its FEATURES_REQUEST on). While nobody counts,
-/// the fail mode decides.
-/// </para>
+/// datapath through its lock (<see cref="DatapathControl.Enter"/>). Whom it connects to and where it listens is changed by any thread, one at a time,
+/// without the control lock; both lists are replaced, never changed, so whoever reads one sees it whole.
 /// </remarks>
-internal sealed partial class SwitchAgent : IControlEvents, IDisposable
+internal sealed class SwitchAgent : IDisposable
 {
     /// <summary>What always works, told to controllers.</summary>
     public const OfCapabilities Capabilities =
@@ -41,50 +30,31 @@ internal sealed partial class SwitchAgent : IControlEvents, IDisposable
     /// <summary>Why connections end with the agent.</summary>
     internal const string Ending = "closed: the switch ends";
 
-    private const int ThreadTries = 50;
-    private const int ThreadRetryMilliseconds = 10;
-
-    /// <summary>For how long a controller that another process had is waited for.</summary>
-    internal static readonly TimeSpan PresumedFor = TimeSpan.FromSeconds(3);
-
     private static readonly TimeSpan LongestProbeTick = TimeSpan.FromSeconds(1);
 
-    private readonly List<ControllerConnection> _connections = []; // under the control lock
-    private readonly Dictionary<OfError, long> _refusedFlowMods = []; // under the control lock
-    private readonly List<Thread> _threads = [];
+    private readonly ThreadSet _threads = new();
     private readonly CancellationTokenSource _stopping = new();
-    private readonly ContactWatch _contact; // under the control lock
+    private readonly Lock _changing = new(); // taken before the control lock
+    private volatile AgentOptions _options;
+    private volatile ControllerConnector[] _connectors = [];
+    private volatile OpenListener[] _listeners = [];
     private ITimer? _probeTimer;
     private int _isProbing;
-    private bool _hasOwnController;
-    private long? _presumedSince;
-    private long _droppedPacketInsBefore;
-    private long _endedConnections;
     private bool _disposed;
 
-    /// <summary>Takes over <see cref="DatapathControl.Events"/> and <see cref="DatapathControl.MissBehaviour"/>; opens nothing yet.</summary>
+    /// <summary>Takes over <see cref="DatapathControl.Events"/> and <see cref="PipelineControl.MissBehaviour"/>; opens nothing yet.</summary>
     public SwitchAgent(DatapathControl control, AgentOptions options)
     {
         Control = control;
         _options = options;
-        _contact = new ContactWatch(control, options);
+        Sessions = new ControllerSessions();
+        Misses = new MissPolicy(control, Sessions, options, _stopping.Token);
         Table = new ConnectionTable(options.TimeProvider);
         Refusals = new RefusalLog(refusal => AgentLog.Refused(options.Log, refusal), options.TimeProvider);
         using (control.EnterWithoutTable())
         {
-            control.Events = this;
-            OnSessionChanged();
-        }
-    }
-
-    /// <summary>Under the control lock. Whether the program that runs the switch takes packet-ins itself: a controller that is always there.</summary>
-    public bool HasOwnController
-    {
-        get => _hasOwnController;
-        set
-        {
-            _hasOwnController = value;
-            ChooseMissBehaviour();
+            control.Events = Sessions;
+            Misses.Update();
         }
     }
 
@@ -93,7 +63,13 @@ internal sealed partial class SwitchAgent : IControlEvents, IDisposable
     /// <summary>Any thread; what is decided under the control lock goes by what they are then.</summary>
     internal AgentOptions Options => _options;
 
+    internal ILogger Log => Options.Log;
+
     internal ConnectionTable Table { get; }
+
+    internal ControllerSessions Sessions { get; }
+
+    internal MissPolicy Misses { get; }
 
     internal RefusalLog Refusals { get; }
 
@@ -112,20 +88,6 @@ internal sealed partial class SwitchAgent : IControlEvents, IDisposable
     /// <summary>Where it listens, each to be paused and resumed by <see cref="ListeningSocket"/>. After <see cref="Listen()"/>.</summary>
     internal IEnumerable<(ConnectionTarget Target, SocketListener Listener)> Listeners => _listeners.Select(open => (open.Target, open.Socket));
 
-    /// <summary>Under the control lock. Whether there is a controller, or one is presumed to be.</summary>
-    internal bool HasContact => _presumedSince != null || _connections.Exists(IsInCharge);
-
-    /// <summary>
-    /// Another process had a controller, which is about to connect again: until it has, or <see cref="PresumedFor"/> is over, misses are the controller's
-    /// and wait for it. Under the control lock.
-    /// </summary>
-    internal void PresumeContact()
-    {
-        _presumedSince = Options.TimeProvider.GetTimestamp();
-        Control.HoldsPacketIns = true;
-        OnSessionChanged();
-    }
-
     /// <summary>Listens, where that was not done yet, and starts to connect.</summary>
     /// <exception cref="IOException">A listener's address is unknown or taken; the message names it and the system's reason.</exception>
     /// <exception cref="InvalidOperationException">A target needs TLS and <see cref="AgentOptions.Tls"/> is not there.</exception>
@@ -143,10 +105,6 @@ internal sealed partial class SwitchAgent : IControlEvents, IDisposable
         _probeTimer = Options.TimeProvider.CreateTimer(_ => ProbeAll(), null, ProbeTick - Since(ProbeTick), ProbeTick);
     }
 
-    /// <summary>How long ago such an interval began for all switches of the process: their looks come together, and wake the machine once.</summary>
-    private TimeSpan Since(TimeSpan interval) =>
-        Options.TimeProvider == TimeProvider.System ? TimeSpan.FromTicks(Options.TimeProvider.GetElapsedTime(0).Ticks % interval.Ticks) : TimeSpan.Zero;
-
     /// <summary>Listens, and serves nobody yet: who connects waits. Errors as <see cref="Start"/>.</summary>
     public void Listen()
     {
@@ -160,25 +118,13 @@ internal sealed partial class SwitchAgent : IControlEvents, IDisposable
         }
     }
 
-    /// <summary>Whether every connection waits for its peer, for tests.</summary>
-    internal bool IsIdle
-    {
-        get
-        {
-            using (Control.EnterWithoutTable())
-            {
-                return _connections.TrueForAll(connection => connection.IsReading);
-            }
-        }
-    }
-
     public IReadOnlyList<ConnectionStatus> ReadConnections()
     {
         using (Control.EnterWithoutTable())
         {
             return
             [
-                .. _connections.Select(c => new ConnectionStatus(
+                .. Sessions.All.Select(c => new ConnectionStatus(
                     $"{c.Name}", c.IsPassive, c.Session.IsNegotiated, c.Session.Role, c.Out.DroppedPacketIns)),
             ];
         }
@@ -186,55 +132,108 @@ internal sealed partial class SwitchAgent : IControlEvents, IDisposable
 
     /// <summary>Configured controllers, connected or not, then the peers of listeners. Under the control lock, after <see cref="Start"/>.</summary>
     public IReadOnlyList<ControllerStatus> ReadControllers() =>
-        [.. _connectors.Select(connector => connector.ReadStatus()), .. _connections.Where(connection => connection.IsPassive).Select(connection => connection.ReadStatus())];
+        [.. _connectors.Select(connector => connector.ReadStatus()), .. Sessions.All.Where(connection => connection.IsPassive).Select(connection => connection.ReadStatus())];
 
-    /// <summary>Flow-mods answered with an error, by OpenFlow's name for it. Under the control lock.</summary>
-    public IReadOnlyDictionary<string, long> ReadRefusedFlowMods() => _refusedFlowMods.ToDictionary(refused => refused.Key.Name, refused => refused.Value);
+    /// <summary>The TCP ports listened on, in the order of <see cref="AgentOptions.Listeners"/>; 0 for a Unix socket.</summary>
+    public IReadOnlyList<int> ListenPorts => [.. _listeners.Select(open => open.Socket.Port)];
 
-    /// <summary>Connections on which HELLOs were exchanged, ever. Under the control lock.</summary>
-    public long EstablishedConnections => _endedConnections + _connections.Count(connection => connection.Session.IsNegotiated);
+    /// <summary>Where clients on this host reach the switch, in the order of <see cref="AgentOptions.Listeners"/>.</summary>
+    public IReadOnlyList<ConnectionTarget> Reachable => [.. _listeners.Select(open => open.Target.ToReach(open.Socket.Port))];
 
-    /// <summary>Packet-ins lost by slow readers, over all connections there were. Under the control lock.</summary>
-    public long DroppedPacketIns => _droppedPacketInsBefore + _connections.Sum(connection => connection.Out.DroppedPacketIns);
+    /// <summary>Changes what is in force at once: fail mode and attempts before an emergency.</summary>
+    public void Change(FailMode failMode, int emergencyAttempts) =>
+        Change(options => options with { FailMode = failMode, EmergencyAttempts = emergencyAttempts });
 
-    public void OnPacketIn(in PacketIn packetIn)
+    /// <summary>Has connections made from now on use other credentials. Those before stay in use by the connections there are.</summary>
+    public void UseTls(TlsCredentials? tls)
     {
-        foreach (ControllerConnection connection in _connections)
+        Change(options => options with { Tls = tls });
+        foreach (OpenListener open in _listeners)
         {
-            lock (connection.Out.Appending)
-            {
-                connection.Session.OnPacketIn(packetIn);
-            }
+            open.Socket.UseTls(tls);
         }
     }
 
-    public long OnFlowsRemoved(int limit, bool force)
+    /// <summary>Starts to connect to one more controller.</summary>
+    /// <exception cref="IOException">The system has no thread left; nothing is changed then.</exception>
+    public void AddController(ConnectionTarget target)
     {
-        long taken = long.MaxValue;
-        foreach (ControllerConnection connection in _connections)
+        lock (_changing)
         {
-            bool fits;
-            lock (connection.Out.Appending)
-            {
-                fits = connection.Session.TakeFlowRemoved(limit, force);
-            }
-            CloseIfFull(connection, fits);
-            taken = Math.Min(taken, connection.Session.FlowRemovedTaken);
+            ObjectDisposedException.ThrowIf(_disposed, this);
+            Connect(target);
+            Change(options => options with { Controllers = [.. options.Controllers, target] });
         }
-        return taken;
     }
 
-    public void OnPortStatus(PortStatusReason reason, in PortDescription port)
+    /// <summary>
+    /// Gives a controller up. When this returns it has no say any more and is sent nothing; its connection ends by itself. One that leaves no
+    /// other is no emergency: it was meant.
+    /// </summary>
+    public void RemoveController(ConnectionTarget target)
     {
-        foreach (ControllerConnection connection in _connections)
+        lock (_changing)
         {
-            bool fits;
-            lock (connection.Out.Appending)
+            if (_connectors.FirstOrDefault(connector => connector.Target == target) is not { } connector)
             {
-                fits = connection.Session.OnPortStatus(reason, port);
+                return;
             }
-            CloseIfFull(connection, fits);
+            _connectors = [.. _connectors.Where(other => other != connector)];
+            Change(
+                options => options with { Controllers = [.. options.Controllers.Where(other => other != target)] },
+                connector.Target, () => connector.Stop("closed: the controller was removed from the configuration"));
         }
+        LogEmergency();
+    }
+
+    /// <summary>Listens at one more place.</summary>
+    /// <exception cref="IOException">It cannot be listened at; the message names it and the system's reason. Nothing is changed then.</exception>
+    public void AddListener(ConnectionTarget target)
+    {
+        lock (_changing)
+        {
+            ObjectDisposedException.ThrowIf(_disposed, this);
+            Listen(target);
+            Change(options => options with { Listeners = [.. options.Listeners, target] });
+        }
+    }
+
+    /// <summary>Listens at a place no longer, and ends the connections that were made there. They are sent nothing any more when this returns.</summary>
+    public void RemoveListener(ConnectionTarget target)
+    {
+        lock (_changing)
+        {
+            if (_listeners.FirstOrDefault(open => open.Target == target) is not { } listener)
+            {
+                return;
+            }
+            listener.Socket.Dispose();
+            listener.Thread.Join(); // what it was taking in is among the connections now
+            _listeners = [.. _listeners.Where(open => open != listener)];
+            List<ConnectionTarget> left = [.. Options.Listeners];
+            left.Remove(target);
+            Change(
+                options => options with { Listeners = left },
+                listener.Target, () => Table.Close(listener.Target, $"closed: {target} is not listened on any more"));
+        }
+        LogEmergency();
+    }
+
+    /// <summary>Writes what it has counted, for another process to go on with. Under the control lock.</summary>
+    internal void Save(BinaryWriter to)
+    {
+        to.Write(Misses.HasContact);
+        Sessions.Save(to);
+    }
+
+    /// <summary>Goes on from what <see cref="Save"/> wrote. Under the control lock.</summary>
+    internal void Restore(BinaryReader from)
+    {
+        if (from.ReadBoolean())
+        {
+            Misses.PresumeContact();
+        }
+        Sessions.Restore(from);
     }
 
     /// <summary>Closes all connections and waits for their threads. Not with the control lock held.</summary>
@@ -255,98 +254,18 @@ internal sealed partial class SwitchAgent : IControlEvents, IDisposable
             open.Socket.Dispose();
         }
         Table.CloseAll(Ending);
-        while (TakeThread() is Thread thread)
-        {
-            thread.Join();
-        }
+        _threads.Join();
         _stopping.Dispose();
     }
-
-    /// <summary>Whether such a connection is for management only: a peer of a listener beside configured controllers.</summary>
-    internal bool IsManagement(bool isPassive) => isPassive && Options.Controllers.Count > 0;
-
-    internal ILogger Log => Options.Log;
-
-    /// <summary>Under the control lock.</summary>
-    internal void Add(ControllerConnection connection)
-    {
-        if (!connection.IsEnding) // its controller may have been removed meanwhile
-        {
-            _connections.Add(connection);
-        }
-    }
-
-    /// <summary>Under the control lock: a flow-mod is answered with an error.</summary>
-    internal void CountRefusedFlowMod(OfError error) => CollectionsMarshal.GetValueRefOrAddDefault(_refusedFlowMods, error, out _)++;
 
     /// <summary>Under the control lock, and with the table if it may be a controller: emergency mode may be due.</summary>
     internal void Remove(ControllerConnection connection)
     {
-        if (!_connections.Remove(connection))
+        if (Sessions.Remove(connection))
         {
-            return;
-        }
-        _droppedPacketInsBefore += connection.Out.DroppedPacketIns;
-        _endedConnections += connection.Session.IsNegotiated ? 1 : 0;
-        OnSessionChanged();
-    }
-
-    /// <summary>Under the control lock: someone came, went, or asked for packets.</summary>
-    internal void OnSessionChanged()
-    {
-        if (_presumedSince is { } since && (_connections.Exists(IsInCharge) || Options.TimeProvider.GetElapsedTime(since) > PresumedFor))
-        {
-            _presumedSince = null;
-            Control.HoldsPacketIns = false;
-        }
-        ChooseMissBehaviour();
-        if (!_stopping.IsCancellationRequested)
-        {
-            _contact.Note(_presumedSince != null || _connections.Exists(IsController));
+            Misses.Update();
         }
     }
-
-    private void ChooseMissBehaviour()
-    {
-        Control.MissBehaviour = _hasOwnController || HasContact ? MissBehaviour.Controller
-            : Options.FailMode == FailMode.Standalone ? MissBehaviour.Normal
-            : _connections.Exists(IsMonitor) ? MissBehaviour.Controller
-            : MissBehaviour.Drop;
-    }
-
-    /// <summary>Under the control lock: at most one connection is master.</summary>
-    internal void DemoteMasters()
-    {
-        foreach (ControllerConnection connection in _connections)
-        {
-            connection.Session.Demote();
-        }
-    }
-
-    private static void CloseIfFull(ControllerConnection connection, bool fits)
-    {
-        if (!fits)
-        {
-            connection.Close($"closed: it does not read, and {OutboundQueue.StateLimit >> 20} MiB wait for it");
-        }
-    }
-
-    private bool IsInCharge(ControllerConnection connection)
-    {
-        ControllerSession session = connection.Session;
-        if (!session.IsNegotiated || IsManagement(connection.IsPassive))
-        {
-            return false;
-        }
-        return !connection.IsPassive || session.IsConfigured || (Options.FailMode == FailMode.Secure && session.IsIntroduced);
-    }
-
-    /// <summary>Whether this management tool asked for packets: what would be dropped while no controller is there, it is shown.</summary>
-    private bool IsMonitor(ControllerConnection connection) => IsManagement(connection.IsPassive) && connection.Session.WantsPacketIns;
-
-    /// <summary>Whether losing this connection is losing contact: a tool that looks in through a listener and leaves is no controller.</summary>
-    private bool IsController(ControllerConnection connection) =>
-        connection.Session.IsNegotiated && !IsManagement(connection.IsPassive) && (!connection.IsPassive || connection.Session.IsConfigured);
 
     /// <summary>After each attempt to reach a controller, and each connection that came of one.</summary>
     /// <param name="worked">HELLOs were exchanged.</param>
@@ -356,7 +275,7 @@ internal sealed partial class SwitchAgent : IControlEvents, IDisposable
         {
             using (Control.Enter())
             {
-                _contact.NoteFailedAttempt();
+                Misses.NoteFailedAttempt();
             }
         }
         LogEmergency();
@@ -368,63 +287,11 @@ internal sealed partial class SwitchAgent : IControlEvents, IDisposable
         string? news;
         using (Control.EnterWithoutTable())
         {
-            news = _contact.TakeNews();
+            news = Misses.TakeNews();
         }
         if (news is not null)
         {
             AgentLog.Emergency(Log, news);
-        }
-    }
-
-    /// <summary>Starts a thread for a connection, if need be one that another's peer gives up.</summary>
-    /// <returns>Null if there is none to be had.</returns>
-    internal Thread? TryStartThread(string name, ThreadStart body, ControllerConnection connection)
-    {
-        Thread? thread = ThreadStarter.TryStart(name, body);
-        _lacksThreads = thread is null;
-        if (thread is null && Table.TryMakeRoom(connection))
-        {
-            for (int tries = 0; thread is null && tries < ThreadTries; tries++)
-            {
-                Thread.Sleep(ThreadRetryMilliseconds); // its threads are about to end
-                thread = ThreadStarter.TryStart(name, body);
-            }
-        }
-        return thread;
-    }
-
-    /// <summary>Has the end of the agent wait for a thread.</summary>
-    /// <returns>False if there is none.</returns>
-    private bool Keep(Thread? thread)
-    {
-        lock (_threads)
-        {
-            _threads.RemoveAll(t => !t.IsAlive);
-            if (thread is not null)
-            {
-                _threads.Add(thread);
-            }
-            return thread is not null;
-        }
-    }
-
-    /// <exception cref="IOException">The system has none left.</exception>
-    private Thread StartThread(string name, ThreadStart body)
-    {
-        Thread? thread = ThreadStarter.TryStart(name, body);
-        return Keep(thread) ? thread! : throw new IOException($"{name}: the system has no thread left");
-    }
-
-    private Thread? TakeThread()
-    {
-        lock (_threads)
-        {
-            Thread? first = _threads.Count == 0 ? null : _threads[0];
-            if (first is not null)
-            {
-                _threads.RemoveAt(0); // listeners first: while they live they may still start others
-            }
-            return first;
         }
     }
 
@@ -447,8 +314,8 @@ internal sealed partial class SwitchAgent : IControlEvents, IDisposable
         bool isPresumed;
         using (Control.EnterWithoutTable())
         {
-            isPresumed = _presumedSince != null;
-            foreach (ControllerConnection connection in _connections)
+            isPresumed = Misses.IsPresumed;
+            foreach (ControllerConnection connection in Sessions.All)
             {
                 connection.Probe();
             }
@@ -457,9 +324,114 @@ internal sealed partial class SwitchAgent : IControlEvents, IDisposable
         {
             using (Control.Enter()) // emergency mode may be due
             {
-                OnSessionChanged();
+                Misses.Update();
             }
         }
         Volatile.Write(ref _isProbing, 0);
     }
+
+    private void Connect(ConnectionTarget target)
+    {
+        ControllerConnector connector = new(this, target, _stopping.Token);
+        _threads.Start($"connect {target}", connector.Run);
+        _connectors = [.. _connectors, connector];
+    }
+
+    /// <param name="isPaused">Whether nobody is accepted yet.</param>
+    private void Listen(ConnectionTarget target, bool isPaused = false)
+    {
+        try
+        {
+            target = target with { }; // its own, to tell its connections by: two may listen at port 0
+            SocketListener socket = new(target, Options.Tls, Options.TakeListener(target));
+            try
+            {
+                if (isPaused)
+                {
+                    socket.Socket.Pause();
+                }
+                _listeners = [.. _listeners, new OpenListener(target, socket, _threads.Start($"listen {target}", () => AcceptLoop(target, socket)))];
+            }
+            catch
+            {
+                socket.Dispose();
+                throw;
+            }
+            if (target.IsOpenToAll)
+            {
+                AgentLog.OpenToAll(Log, target with { Port = socket.Port }, ConnectionTarget.OpenToAllWarning);
+            }
+        }
+        catch (Exception exception) when (exception is SocketException or IOException)
+        {
+            throw new IOException($"{target}: {exception.Message}", exception);
+        }
+    }
+
+    /// <param name="leaving">Whose connections have no say any more.</param>
+    /// <param name="close">Closes them: with the lock held, or they would be gone, and missed, before it is known that they are meant to be.</param>
+    private void Change(Func<AgentOptions, AgentOptions> change, ConnectionTarget? leaving = null, Action? close = null)
+    {
+        using (Control.Enter()) // with the table: an emergency may be due
+        {
+            close?.Invoke();
+            _options = change(_options);
+            Misses.Configure(_options);
+            foreach (ControllerConnection connection in Sessions.All.Where(connection => connection.IsFor(leaving)).ToList())
+            {
+                Remove(connection);
+            }
+            Misses.Update();
+        }
+    }
+
+    private void AcceptLoop(ConnectionTarget target, SocketListener listener) => listener.Serve(
+        origin => Table.IsKnown(origin) || Options.Controllers.Any(controller => controller.Host == origin),
+        () => Table.LacksThreads,
+        origin => Refuse($"{target} from {origin}", RefusalLog.TooManyWait),
+        channel => Admit(channel, target));
+
+    /// <summary>Serves a peer that was accepted, if there is room for it.</summary>
+    private void Admit(IChannel channel, ConnectionTarget target)
+    {
+        ControllerConnection connection = new(this, channel, new ConnectionName(target, channel.Peer));
+        string refusal = "";
+        if (channel.IsOneTooMany && !Table.TryMakeRoom(connection))
+        {
+            refusal = RefusalLog.NoDescriptor;
+        }
+        else if (!Table.TryAdd(connection) && !(Table.TryMakeRoom(connection) && Table.TryAdd(connection)))
+        {
+            refusal = $"refused: all {MaxPassiveConnections} places for connections are taken by controllers";
+        }
+        else if (!connection.TryStartWriter() || !_threads.Keep(Table.TryStartThread($"{connection.Name}", () => Serve(connection), connection)))
+        {
+            refusal = RefusalLog.NoThread;
+        }
+        if (refusal.Length > 0)
+        {
+            connection.Discard();
+            Refuse($"{connection.Name}", refusal);
+        }
+    }
+
+    private void Refuse(string name, string reason)
+    {
+        if (!_stopping.IsCancellationRequested)
+        {
+            Refusals.Note(name, reason);
+        }
+    }
+
+    private void Serve(ControllerConnection connection)
+    {
+        connection.Serve();
+        LogEmergency();
+    }
+
+    /// <summary>How long ago such an interval began for all switches of the process: their looks come together, and wake the machine once.</summary>
+    private TimeSpan Since(TimeSpan interval) =>
+        Options.TimeProvider == TimeProvider.System ? TimeSpan.FromTicks(Options.TimeProvider.GetElapsedTime(0).Ticks % interval.Ticks) : TimeSpan.Zero;
+
+    private sealed record OpenListener(ConnectionTarget Target, SocketListener Socket, Thread Thread);
 }

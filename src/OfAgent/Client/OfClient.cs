@@ -1,6 +1,7 @@
 using System.Net.Security;
 using System.Net.Sockets;
 using System.Text;
+using Softswitch.Datapath.Flows;
 using Softswitch.OfAgent.Connections;
 using Softswitch.OfAgent.Text;
 using Softswitch.OfAgent.Wire;
@@ -20,7 +21,7 @@ internal delegate void MessageHandler(ReadOnlySpan<byte> message);
 /// answers a long batch with errors cannot bring both sides to a standstill.
 /// Whatever the peer sends, only <see cref="OfClientException"/> is thrown. Handlers do not call back into the client.
 /// </remarks>
-internal sealed partial class OfClient : IDisposable
+internal sealed class OfClient : IDisposable
 {
     /// <summary>Errors kept; the others are counted.</summary>
     public const int MaxErrors = 1000;
@@ -28,7 +29,6 @@ internal sealed partial class OfClient : IDisposable
     private const int FlushSize = 1 << 16;
     private static readonly TimeSpan CancellationCheck = TimeSpan.FromMilliseconds(100);
     private readonly IChannel _channel;
-    private readonly OfFramer _framer = new();
     private readonly PatientStream _stream;
     private readonly List<OfReportedError> _errors = [];
     private OfBuffer _out = new();
@@ -42,7 +42,7 @@ internal sealed partial class OfClient : IDisposable
     {
         Target = target;
         _channel = channel;
-        _stream = new PatientStream(channel, _framer);
+        _stream = new PatientStream(channel);
         Timeout = timeout;
     }
 
@@ -104,10 +104,27 @@ internal sealed partial class OfClient : IDisposable
     {
         uint xid = NextXid();
         write(_out, xid);
-        if (_out.Length >= FlushSize)
-        {
-            Flush();
-        }
+        FlushIfLong();
+        return xid;
+    }
+
+    /// <summary>Queues a change of the flow table; <see cref="Barrier"/> tells when it is done.</summary>
+    /// <returns>Its xid.</returns>
+    public uint Send(in FlowMod mod)
+    {
+        uint xid = NextXid();
+        FlowModMessage.Write(_out, xid, mod);
+        FlushIfLong();
+        return xid;
+    }
+
+    /// <summary>Queues a packet.</summary>
+    /// <returns>Its xid.</returns>
+    public uint Send(in PacketOut packetOut)
+    {
+        uint xid = NextXid();
+        PacketOutMessage.Write(_out, xid, packetOut);
+        FlushIfLong();
         return xid;
     }
 
@@ -135,8 +152,7 @@ internal sealed partial class OfClient : IDisposable
         long deadline = Deadline();
         while (true)
         {
-            ReadOnlySpan<byte> message = Receive(deadline);
-            OfHeader.TryDecode(message, out OfHeader header);
+            ReadOnlySpan<byte> message = Receive(deadline, out OfHeader header);
             bool isOurs = header.Xid == xid;
             if (!isOurs || header.Type != replyType)
             {
@@ -173,9 +189,8 @@ internal sealed partial class OfClient : IDisposable
         Flush();
         while (!cancellation.IsCancellationRequested)
         {
-            while (TryTakeMessage(out ReadOnlySpan<byte> message))
+            while (TryTakeMessage(out ReadOnlySpan<byte> message, out OfHeader header))
             {
-                OfHeader.TryDecode(message, out OfHeader header);
                 int errors = ErrorCount;
                 Dispatch(message, header);
                 if (errors != ErrorCount)
@@ -230,8 +245,7 @@ internal sealed partial class OfClient : IDisposable
     {
         // Not by Flush, which would read the switch's hello as a message of no interest.
         HelloMessage.Write(_out, NextXid());
-        ReadOnlySpan<byte> message = Receive(Deadline());
-        OfHeader.TryDecode(message, out OfHeader header);
+        ReadOnlySpan<byte> message = Receive(Deadline(), out OfHeader header);
         if (header.Type == OfType.Error && ErrorMessage.TryDecode(message, out OfError error, out ReadOnlySpan<byte> data, out _))
         {
             string text = PortText.Printable(Encoding.UTF8.GetString(data));
@@ -241,7 +255,7 @@ internal sealed partial class OfClient : IDisposable
         {
             throw new OfClientException($"{Target}: this is no OpenFlow switch (its first message is no hello)");
         }
-        if (HelloMessage.ReadVersions(message) is { Include10: false } others)
+        if (OfVersions.SpokenIn(message, header) is { Include10: false } others)
         {
             throw new OfClientException($"{Target}: the switch speaks {others}; OpenFlow 1.0 is spoken here");
         }
@@ -271,10 +285,10 @@ internal sealed partial class OfClient : IDisposable
     }
 
     /// <summary>Waits for the next message. Echo replies queued meanwhile are sent.</summary>
-    private ReadOnlySpan<byte> Receive(long deadline)
+    private ReadOnlySpan<byte> Receive(long deadline, out OfHeader header)
     {
         ReadOnlySpan<byte> message;
-        while (!TryTakeMessage(out message))
+        while (!TryTakeMessage(out message, out header))
         {
             SendSome();
             Wait(deadline);
@@ -282,25 +296,28 @@ internal sealed partial class OfClient : IDisposable
         return message;
     }
 
-    private bool TryTakeMessage(out ReadOnlySpan<byte> message)
+    private bool TryTakeMessage(out ReadOnlySpan<byte> message, out OfHeader header)
     {
-        FramingResult result = _framer.TryRead(out message);
-        if (result == FramingResult.BadLength)
+        bool isThere = _stream.TryTake(out message, out header, out string? failure);
+        if (isThere && header.Type is not (OfType.Hello or OfType.Error) && header.Version != OfHeader.Version10)
         {
-            throw new OfClientException($"{Target}: the switch sent a message with an impossible length");
+            failure = $"sent a message of {OfVersions.NameOf(header.Version)}; OpenFlow 1.0 is spoken here";
         }
-        if (result == FramingResult.Message && message[0] != OfHeader.Version10 && message[1] is not ((byte)OfType.Hello or (byte)OfType.Error))
+        return failure is null ? isThere : throw new OfClientException($"{Target}: the switch {failure}");
+    }
+
+    private void FlushIfLong()
+    {
+        if (_out.Length >= FlushSize)
         {
-            throw new OfClientException($"{Target}: the switch sent a message of {OfVersions.NameOf(message[0])}; OpenFlow 1.0 is spoken here");
+            Flush();
         }
-        return result == FramingResult.Message;
     }
 
     private void DispatchAll()
     {
-        while (TryTakeMessage(out ReadOnlySpan<byte> message))
+        while (TryTakeMessage(out ReadOnlySpan<byte> message, out OfHeader header))
         {
-            OfHeader.TryDecode(message, out OfHeader header);
             Dispatch(message, header);
         }
     }

@@ -2,17 +2,20 @@ using Softswitch.OfAgent.Wire;
 
 namespace Softswitch.OfAgent.Connections;
 
-/// <summary>Reads from a connection and writes to it at the same time, with a bound on the wait and without giving either up: the next call waits for the same bytes.</summary>
+/// <summary>
+/// Reads messages from a connection and writes to it at the same time, with a bound on the wait and without giving either up: the next call waits for
+/// the same bytes.
+/// </summary>
 /// <remarks>
 /// A stream's own read timeout will not do: under TLS a read that timed out may have taken part of a record. Allocates nothing once a read or write is under way.
-/// Threads: one at a time. While a read is pending the framer's messages stay valid, but nobody else may call its Free.
+/// Threads: one at a time. Messages stay valid until the next call that waits.
 /// </remarks>
 #pragma warning disable CA2012 // each is consumed once, by the method that ends it; a task would be an allocation each time
 #pragma warning disable CA1001 // the event holds nothing to dispose of unless its wait handle is asked for
 internal sealed class PatientStream
 {
     private readonly IChannel _channel;
-    private readonly OfFramer _framer;
+    private readonly OfFramer _framer = new();
 
     // Set by whoever ends a read or write. It spins and yields before it sleeps: an answer from this machine is often some microseconds away, and so is waking up.
     private readonly ManualResetEventSlim _changed = new();
@@ -28,11 +31,9 @@ internal sealed class PatientStream
     private bool _isWriting;
 
     /// <param name="channel">Stays the caller's.</param>
-    /// <param name="framer">Gets what is read.</param>
-    public PatientStream(IChannel channel, OfFramer framer)
+    public PatientStream(IChannel channel)
     {
         _channel = channel;
-        _framer = framer;
         _onRead = () =>
         {
             _isRead = true;
@@ -74,8 +75,19 @@ internal sealed class PatientStream
         return !_isWriting;
     }
 
-    /// <summary>Takes what the read under way brought, if it is finished.</summary>
-    /// <param name="count">Bytes the framer got; 0 when the peer has closed.</param>
+    /// <summary>The next message that was read whole.</summary>
+    /// <param name="failure">What the peer did that leaves nothing more to be read; null as long as there may be more.</param>
+    /// <returns>False if none is there.</returns>
+    public bool TryTake(out ReadOnlySpan<byte> message, out OfHeader header, out string? failure)
+    {
+        FramingResult result = _framer.TryRead(out message);
+        OfHeader.TryDecode(message, out header);
+        failure = result == FramingResult.BadLength ? "sent a message with an impossible length" : null;
+        return result == FramingResult.Message;
+    }
+
+    /// <summary>Takes what the read under way brought, if it is finished, for <see cref="TryTake"/>.</summary>
+    /// <param name="count">Bytes that came; 0 when the peer has closed.</param>
     /// <returns>False while it goes on, or if none was begun.</returns>
     /// <exception cref="IOException">The connection is gone.</exception>
     public bool TryEndRead(out int count)

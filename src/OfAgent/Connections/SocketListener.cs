@@ -9,6 +9,9 @@ internal sealed class SocketListener : IDisposable
     /// <summary>More than a burst: a peer whose SYN finds no room comes again after 1, 2, 4, 8 seconds only. The kernel cuts it to net.core.somaxconn.</summary>
     private const int Backlog = 4096;
 
+    // Accepted at most before one is served.
+    private const int AcceptedAtOnce = 1024;
+
     // Of a name that is to be listened at: the switch does not start without.
     private static readonly TimeSpan LookupPatience = TimeSpan.FromSeconds(5);
 
@@ -64,18 +67,39 @@ internal sealed class SocketListener : IDisposable
         return null;
     }
 
-    /// <summary>What carries the bytes of a connection that was accepted here; the socket is its own from now on.</summary>
-    /// <returns>Null if the peer is gone again.</returns>
-    public IChannel? TryMakeChannel(Socket accepted)
+    /// <summary>Accepts peers at once and admits one after the other in turn, until the listener is disposed of.</summary>
+    /// <remarks>For a listener with places for few: more than <see cref="WaitingPeers.Capacity"/> at once are turned away.</remarks>
+    /// <param name="isKnown">As <see cref="WaitingPeers"/> wants it.</param>
+    /// <param name="lacksThreads">Whether the system had no thread for the last peer. Then, as without descriptors, new peers wait in the kernel while others wait here.</param>
+    /// <param name="turnAway">Told the origin of a peer that is turned away: too many wait.</param>
+    /// <param name="admit">Takes the peer whose turn it is. <see cref="IChannel.Open"/> is left to it, on another thread: it waits for the peer.</param>
+    public void Serve(Func<string, bool> isKnown, Func<bool> lacksThreads, Action<string> turnAway, Action<IChannel> admit)
     {
-        try
+        using WaitingPeers waiting = new(isKnown);
+        bool lacksDescriptors = false;
+        while (true)
         {
-            return new SocketChannel(accepted, _tls, isServer: true);
-        }
-        catch (Exception exception) when (exception is SocketException or IOException or ObjectDisposedException)
-        {
-            accepted.Dispose();
-            return null;
+            for (int i = 0; i < AcceptedAtOnce && (waiting.IsEmpty || !(lacksDescriptors || lacksThreads())); i++)
+            {
+                if ((waiting.IsEmpty ? _socket.Accept() : _socket.TryAccept()) is not { } accepted)
+                {
+                    break;
+                }
+                lacksDescriptors = DescriptorReserve.Includes(accepted.SafeHandle);
+                if (waiting.Add(accepted) is { } turnedAway)
+                {
+                    turnAway(PeerOrigin.Of(turnedAway));
+                    turnedAway.Dispose();
+                }
+            }
+            if (waiting.IsEmpty || !_socket.IsOpen)
+            {
+                return; // the end of the listener: who waits is not served any more
+            }
+            if (waiting.Take() is { } peer && TryMakeChannel(peer) is { } channel)
+            {
+                admit(channel);
+            }
         }
     }
 
@@ -91,6 +115,21 @@ internal sealed class SocketListener : IDisposable
             UnixSocketFile.Remove(_target.Host); // while it is still live, so that nobody has put another in its place
         }
         _socket.Dispose();
+    }
+
+    /// <summary>What carries the bytes of a connection that was accepted here; the socket is its own from now on.</summary>
+    /// <returns>Null if the peer is gone again.</returns>
+    private SocketChannel? TryMakeChannel(Socket accepted)
+    {
+        try
+        {
+            return new SocketChannel(accepted, _tls, isServer: true);
+        }
+        catch (Exception exception) when (exception is SocketException or IOException or ObjectDisposedException)
+        {
+            accepted.Dispose();
+            return null;
+        }
     }
 
     private static IPAddress Find(string host)

@@ -27,7 +27,7 @@ public abstract class OfController : IDisposable
     private readonly ConnectionTarget _target;
     private readonly Lock _connecting = new();
     private readonly List<SwitchConnection> _switches = []; // those whose features are known
-    private readonly List<Thread> _threads = [];
+    private readonly ThreadSet _threads = new();
     private readonly RefusalLog _refusals;
     private readonly CancellationTokenSource _stopping = new();
     private SocketListener? _listener;
@@ -101,7 +101,7 @@ public abstract class OfController : IDisposable
             throw new OfClientException($"{_options.Listen}: {e.Message}", e);
         }
         Port = _listener.Port;
-        if (!TryStartThread(Accept, "controller"))
+        if (!_threads.Keep(ThreadStarter.TryStart("controller", Accept)))
         {
             throw new OfClientException($"{_options.Listen}: the system has no thread left");
         }
@@ -117,7 +117,6 @@ public abstract class OfController : IDisposable
     /// <summary>As <see cref="Dispose()"/>; a derived class ends what it has besides.</summary>
     protected virtual void Dispose(bool disposing)
     {
-        Thread[] threads;
         lock (_connecting)
         {
             if (!disposing || _isStopped)
@@ -127,13 +126,9 @@ public abstract class OfController : IDisposable
             _isStopped = true;
             _stopping.Cancel();
             Array.ForEach(_channels, one => one.Channel.Abort());
-            threads = [.. _threads];
         }
         _listener?.Dispose();
-        foreach (Thread thread in threads)
-        {
-            thread.Join();
-        }
+        _threads.Join();
         _stopping.Dispose();
     }
 
@@ -226,7 +221,7 @@ public abstract class OfController : IDisposable
                 {
                     refusal = $"refused: {_options.MaxSwitches} are connected";
                 }
-                else if (TryStartThread(() => Serve(connection), "switch " + connection.Peer))
+                else if (_threads.Keep(ThreadStarter.TryStart("switch " + connection.Peer, () => Serve(connection))))
                 {
                     _channels = [.. _channels, connection]; // its thread cannot have ended: it would have to take the lock
                 }
@@ -257,10 +252,6 @@ public abstract class OfController : IDisposable
     {
         string why = Run(connection);
         bool wasKnown = Forget(connection);
-        lock (_connecting)
-        {
-            _threads.Remove(Thread.CurrentThread);
-        }
         connection.Channel.Dispose();
         if (wasKnown)
         {
@@ -275,8 +266,7 @@ public abstract class OfController : IDisposable
     /// <returns>Why it ended, for people.</returns>
     private string Run(SwitchConnection connection)
     {
-        var framer = new OfFramer();
-        var stream = new PatientStream(connection.Channel, framer);
+        var stream = new PatientStream(connection.Channel);
         bool isProbed = false;
         try
         {
@@ -307,7 +297,7 @@ public abstract class OfController : IDisposable
                 {
                     return connection.WriteFailure ?? "it closed the connection";
                 }
-                if (TakeAll(connection, framer, now) is { } why)
+                if (TakeAll(connection, stream, now) is { } why)
                 {
                     connection.Flush(); // the reason; a switch that has just come may not be among all yet
                     return why;
@@ -328,37 +318,26 @@ public abstract class OfController : IDisposable
     /// Handles what has come as a whole, and then sends what handlers had to say: a switch that asks much gets few, long answers.
     /// </summary>
     /// <returns>Why the connection cannot go on; null if it can.</returns>
-    private string? TakeAll(SwitchConnection connection, OfFramer framer, long now)
+    private string? TakeAll(SwitchConnection connection, PatientStream stream, long now)
     {
-        string? why = null;
+        string? failure = null;
         lock (HandlerLock)
         {
-            FramingResult result = FramingResult.Incomplete;
-            while (why is null && (result = framer.TryRead(out ReadOnlySpan<byte> message)) == FramingResult.Message)
+            while (failure is null && stream.TryTake(out ReadOnlySpan<byte> message, out OfHeader header, out failure))
             {
-                why = Take(connection, message, now);
-            }
-            if (result == FramingResult.BadLength)
-            {
-                why = "it sent a message with an impossible length";
+                OfVersions spoken = OfVersions.SpokenIn(message, header);
+                if (spoken.Include10)
+                {
+                    Take(connection, message, header, now);
+                    continue;
+                }
+                uint xid = header.Xid;
+                connection.Send((buffer, _) => ErrorMessage.Write(buffer, xid, OfError.HelloIncompatible, "OpenFlow 1.0 is spoken here"u8));
+                failure = $"speaks {spoken}; this controller 1.0";
             }
         }
         FlushAll();
-        return why;
-    }
-
-    /// <returns>As <see cref="TakeAll"/>.</returns>
-    private string? Take(SwitchConnection connection, ReadOnlySpan<byte> message, long now)
-    {
-        OfHeader.TryDecode(message, out OfHeader header);
-        OfVersions spoken = header.Type == OfType.Hello ? HelloMessage.ReadVersions(message) : new OfVersions(1u << (header.Version & 31));
-        if (!spoken.Include10)
-        {
-            connection.Send((buffer, _) => ErrorMessage.Write(buffer, header.Xid, OfError.HelloIncompatible, "OpenFlow 1.0 is spoken here"u8));
-            return $"it speaks {spoken}; this controller 1.0";
-        }
-        Take(connection, message, header, now);
-        return null;
+        return failure is null ? null : $"it {failure}";
     }
 
     private void Take(SwitchConnection connection, ReadOnlySpan<byte> message, OfHeader header, long now)
@@ -433,17 +412,4 @@ public abstract class OfController : IDisposable
     }
 
     private void Log(string line) => _options.Log?.Invoke(_options.Name.Length == 0 ? line : $"{_options.Name}: {line}");
-
-    private bool TryStartThread(ThreadStart body, string name)
-    {
-        lock (_connecting)
-        {
-            Thread? thread = ThreadStarter.TryStart(name, body);
-            if (thread is not null)
-            {
-                _threads.Add(thread);
-            }
-            return thread is not null;
-        }
-    }
 }

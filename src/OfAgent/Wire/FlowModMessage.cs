@@ -16,7 +16,7 @@ internal static class FlowModMessage
 
     public static void Write(OfBuffer buffer, uint xid, in FlowMod mod)
     {
-        OfWriter writer = buffer.Message(OfType.FlowMod, xid, HeaderSize + OfActions.LengthOf(mod.Actions));
+        OfWriter writer = buffer.Message(OfType.FlowMod, xid, HeaderSize + FlowAction.WireLengthOf(mod.Actions));
         OfMatch.Write(ref writer, mod.Match);
         writer.UInt64(mod.Cookie);
         writer.UInt16((ushort)mod.Command);

@@ -36,7 +36,7 @@ internal static class FlowStatsMessage
     }
 
     /// <summary>Bytes <see cref="WriteEntry"/> adds.</summary>
-    public static int EntrySize(in FlowStatistics statistics) => EntryHeaderSize + OfActions.LengthOf(statistics.Actions);
+    public static int EntrySize(in FlowStatistics statistics) => EntryHeaderSize + FlowAction.WireLengthOf(statistics.Actions);
 
     public static void WriteEntry(OfBuffer buffer, in FlowStatistics statistics)
     {

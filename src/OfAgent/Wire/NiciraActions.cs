@@ -25,18 +25,10 @@ internal static class NiciraActions
     private const uint TunnelDestinationField = (1 << 16) | (32 << 9) | 4;
     private const ushort WholeAddress = 31;
 
-    /// <summary>Bytes of an action of this kind; 0 if it is none of these.</summary>
-    public static int LengthOf(ActionKind kind) => kind switch
-    {
-        ActionKind.SetTunnel => SetTunnelLength,
-        ActionKind.SetTunnelDestination => LongLength,
-        _ => 0,
-    };
-
     public static void Write(ref OfWriter writer, in FlowAction action)
     {
         writer.UInt16(OfActions.VendorType);
-        writer.UInt16((ushort)LengthOf(action.Kind));
+        writer.UInt16((ushort)FlowAction.WireLengthOf(action.Kind));
         writer.UInt32(VendorMessage.Nicira);
         if (action.Kind == ActionKind.SetTunnel)
         {

@@ -19,25 +19,6 @@ internal static class OfActions
     private const int HeaderSize = 4;
     private const int Alignment = 8;
 
-    /// <summary>Bytes of an action of this kind; 0 for numbers neither the specification nor <see cref="NiciraActions"/> defines.</summary>
-    public static int LengthOf(ActionKind kind) => kind switch
-    {
-        ActionKind.SetDlSrc or ActionKind.SetDlDst or ActionKind.Enqueue => 16,
-        <= ActionKind.Enqueue => 8,
-        _ => NiciraActions.LengthOf(kind),
-    };
-
-    /// <summary>Bytes of the list.</summary>
-    public static int LengthOf(ReadOnlySpan<FlowAction> actions)
-    {
-        int length = 0;
-        foreach (ref readonly FlowAction action in actions)
-        {
-            length += LengthOf(action.Kind);
-        }
-        return length;
-    }
-
     public static void Write(ref OfWriter writer, ReadOnlySpan<FlowAction> actions)
     {
         foreach (ref readonly FlowAction action in actions)
@@ -48,7 +29,7 @@ internal static class OfActions
                 continue;
             }
             writer.UInt16((ushort)action.Kind);
-            writer.UInt16((ushort)LengthOf(action.Kind));
+            writer.UInt16((ushort)FlowAction.WireLengthOf(action.Kind));
             WriteArgument(ref writer, action);
         }
     }
@@ -126,7 +107,7 @@ internal static class OfActions
         {
             return NiciraActions.TryDecode(reader, bytes.Length, out action, out error);
         }
-        int expected = kind <= ActionKind.Enqueue ? LengthOf(kind) : 0; // ours beyond are no numbers of the wire
+        int expected = kind <= ActionKind.Enqueue ? FlowAction.WireLengthOf(kind) : 0; // ours beyond are no numbers of the wire
         if (expected != bytes.Length)
         {
             action = default;

@@ -17,6 +17,10 @@ internal readonly record struct OfVersions(uint Bitmap, bool IsCertain = true)
         ? new OfVersions(1u << version)
         : new OfVersions(((uint)(2UL << Math.Min((int)version, Highest)) - 1) & ~1u, IsCertain: false);
 
+    /// <summary>What a message says that its sender speaks: a HELLO names versions, any other message is of one.</summary>
+    public static OfVersions SpokenIn(ReadOnlySpan<byte> message, OfHeader header) =>
+        header.Type == OfType.Hello ? HelloMessage.ReadVersions(message) : new OfVersions(1u << Math.Min((int)header.Version, Highest));
+
     /// <summary>A version of the wire as people call it.</summary>
     public static string NameOf(int version) => version is >= 1 and <= 6 ? $"OpenFlow 1.{version - 1}" : $"OpenFlow version {version}";
 

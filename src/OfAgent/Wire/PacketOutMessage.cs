@@ -37,7 +37,7 @@ internal static class PacketOutMessage
 
     public static void Write(OfBuffer buffer, uint xid, in PacketOut packetOut)
     {
-        int actionsLength = OfActions.LengthOf(packetOut.Actions);
+        int actionsLength = FlowAction.WireLengthOf(packetOut.Actions);
         OfWriter writer = buffer.Message(OfType.PacketOut, xid, HeaderSize + actionsLength + packetOut.Data.Length);
         writer.UInt32(packetOut.BufferId);
         writer.UInt16(packetOut.InPort);

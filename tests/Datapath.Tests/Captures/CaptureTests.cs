@@ -20,7 +20,7 @@ public sealed class CaptureTests
     private static Capture Start(TestSwitch sut, CapturePoints points = Both, ushort[]? ports = null, FlowMatch? match = null, int snapLength = Packet.MaxLength)
     {
         Capture capture = new(new CaptureFilter(points, ports, match ?? FlowMatch.Any, snapLength), sut.Control.Workers.Count);
-        Assert.True(sut.Control.TryAddCapture(capture));
+        Assert.True(sut.Control.Pipeline.TryAddCapture(capture));
         return capture;
     }
 
@@ -54,7 +54,7 @@ public sealed class CaptureTests
         Captured cut = Assert.Single(Captured.ReadAll(leaving));
         Assert.Equal((CapturePoints.Sent, 3, frame.Length, Convert.ToHexString(frame.AsSpan(0, 20))), (cut.Point, (int)cut.Port, cut.Length, cut.Hex));
 
-        Assert.True(sut.Control.RemoveCapture(all));
+        Assert.True(sut.Control.Pipeline.RemoveCapture(all));
         sut.Send(1, frame);
         Assert.Empty(Captured.ReadAll(all));
         Assert.Single(Captured.ReadAll(leaving));
@@ -87,14 +87,14 @@ public sealed class CaptureTests
     public void The_ninth_capture_is_refused()
     {
         using TestSwitch sut = new();
-        Capture[] captures = [.. Enumerable.Range(0, DatapathControl.MostCaptures).Select(_ => Start(sut))];
+        Capture[] captures = [.. Enumerable.Range(0, PipelineControl.MostCaptures).Select(_ => Start(sut))];
         using Capture another = new(captures[0].Filter, 1);
-        Assert.False(sut.Control.TryAddCapture(another));
-        Assert.True(sut.Control.RemoveCapture(captures[3]));
-        Assert.True(sut.Control.TryAddCapture(another));
+        Assert.False(sut.Control.Pipeline.TryAddCapture(another));
+        Assert.True(sut.Control.Pipeline.RemoveCapture(captures[3]));
+        Assert.True(sut.Control.Pipeline.TryAddCapture(another));
         foreach (Capture capture in captures.Append(another))
         {
-            sut.Control.RemoveCapture(capture);
+            sut.Control.Pipeline.RemoveCapture(capture);
             capture.Dispose();
         }
     }
@@ -104,12 +104,12 @@ public sealed class CaptureTests
     {
         using TestSwitch sut = new(ports: 1);
         MemoryPort narrow = new("narrow", sut.Control.Frames, capacity: 4);
-        Assert.Equal(ControlError.None, sut.Control.AddPort(2, narrow));
+        Assert.Equal(ControlError.None, sut.Control.Ports.Add(2, narrow));
         sut.Add(FlowMatch.Any, 1, FlowAction.Output(2));
         using Capture capture = Start(sut, CapturePoints.Sent);
         sut.Send(1, [.. Enumerable.Range(0, 10).Select(i => TestPacket.Tcp(src: (uint)i))]);
         Assert.Equal(narrow.Collect().Select(Convert.ToHexString), Captured.ReadAll(capture).Select(p => p.Hex));
-        Assert.Equal(6, sut.Control.ReadDrops(DropReason.TransmitQueueFull));
+        Assert.Equal(6, sut.Control.Accounts.ReadDrops(DropReason.TransmitQueueFull));
     }
 
     [Fact]
@@ -117,8 +117,8 @@ public sealed class CaptureTests
     {
         using TestSwitch sut = new(ports: 1);
         MemoryPort narrow = new("narrow", sut.Control.Frames, capacity: 4);
-        Assert.Equal(ControlError.None, sut.Control.AddPort(2, narrow));
-        Assert.Equal(ControlError.None, sut.Control.ConfigurePortRate(2, 1_000_000_000));
+        Assert.Equal(ControlError.None, sut.Control.Ports.Add(2, narrow));
+        Assert.Equal(ControlError.None, sut.Control.Queues.ConfigureRate(2, 1_000_000_000));
         sut.Add(FlowMatch.Any, 1, FlowAction.Output(2));
         using Capture capture = Start(sut, CapturePoints.Sent);
         sut.Send(1, [.. Enumerable.Range(0, 10).Select(i => TestPacket.Tcp(src: (uint)i))]);
@@ -138,8 +138,8 @@ public sealed class CaptureTests
     {
         using TestSwitch sut = new(ports: 1);
         MemoryPort narrow = new("narrow", sut.Control.Frames, capacity: 4);
-        Assert.Equal(ControlError.None, sut.Control.AddPort(2, narrow));
-        sut.Control.MissBehaviour = MissBehaviour.Drop;
+        Assert.Equal(ControlError.None, sut.Control.Ports.Add(2, narrow));
+        sut.Control.Pipeline.MissBehaviour = MissBehaviour.Drop;
         sut.Add(FlowMatch.Any with { DlVlan = 7, Wildcards = FlowMatch.Any.Wildcards & ~FlowWildcards.DlVlan }, 2, FlowAction.StripVlan(), FlowAction.Output(7));
         sut.Add(FlowMatch.Any with { DlVlan = 8, Wildcards = FlowMatch.Any.Wildcards & ~FlowWildcards.DlVlan }, 2, FlowAction.Output(2));
         using Capture capture = Start(sut, CapturePoints.Dropped);
@@ -163,7 +163,7 @@ public sealed class CaptureTests
         using TestSwitch sut = new(ports: 2) { KeepsFrames = true };
         sut.Add(FlowMatch.Any, 1, FlowAction.Output(2));
         sut[2].SetLink(false);
-        sut.Control.AnnounceLinkChange();
+        sut.Control.Ports.AnnounceLinkChange();
         sut.Settle();
         byte[] frame = TestPacket.Tcp();
         using (PacketTracer tracer = sut.Control.CreateTracer())
@@ -177,7 +177,7 @@ public sealed class CaptureTests
         Assert.Equal(
             [(DropReason.LinkDown, 2, true), (DropReason.LinkDown, 2, true)],
             Captured.ReadAll(capture).Select(p => (p.Reason, (int)p.Port, p.IsEgress)));
-        Assert.True(sut.Control.TryReadPort(2, out PortStatistics two));
+        Assert.True(sut.Control.Ports.TryRead(2, out PortStatistics two));
         Assert.Equal((0UL, 2UL, 0UL), (two.TransmittedPackets, two.TransmitDropped, two.TransmitErrors));
     }
 
@@ -195,7 +195,7 @@ public sealed class CaptureTests
             byte[][] frames = [.. Enumerable.Range(0, 40).Select(_ => random.NextFrame())];
             using Capture capture = Start(sut, match: match);
             sut.Send(1, frames);
-            Assert.True(sut.Control.RemoveCapture(capture));
+            Assert.True(sut.Control.Pipeline.RemoveCapture(capture));
             string[] expected = [.. frames.Where(frame => ReferenceTable.Matches(match, ReferenceParser.Parse(frame, 1))).Select(Convert.ToHexString)];
             ILookup<CapturePoints, string> seen = Captured.ReadAll(capture).ToLookup(p => p.Point, p => p.Hex);
             Assert.Equal(expected, seen[CapturePoints.Received]);
@@ -227,7 +227,7 @@ public sealed class CaptureTests
             Assert.True(sut[(ushort)random.Next(1, 5)].TryInject(TestPacket.Tcp()));
         }
         Eventually.True(() => sut.Control.ReadTable(0).LookupCount == 400, () => $"{sut.Control.ReadTable(0).LookupCount} of 400");
-        Assert.True(sut.Control.RemoveCapture(capture));
+        Assert.True(sut.Control.Pipeline.RemoveCapture(capture));
         List<Captured> seen = Captured.ReadAll(capture);
         Assert.Equal(400, seen.Count);
         Assert.Equal(seen.Select(p => p.Ticks).Order(), seen.Select(p => p.Ticks));
@@ -237,7 +237,7 @@ public sealed class CaptureTests
     public void A_hundred_thousand_captured_packets_allocate_nothing()
     {
         using TestSwitch sut = new();
-        sut.Control.MissBehaviour = MissBehaviour.Drop;
+        sut.Control.Pipeline.MissBehaviour = MissBehaviour.Drop;
         using Capture capture = Start(sut, Both | CapturePoints.Dropped);
         byte[] frame = TestPacket.Tcp();
         Assert.Equal(0, Allocations.OfOneRound(() =>

@@ -69,13 +69,13 @@ public sealed class AccountTests
         using TestSwitch sut = new(ports: 1, new DatapathOptions { Workers = 2 });
         IReadOnlyList<Worker> workers = sut.Control.Workers;
         using HookedPort device = new(new MemoryPort("hooked", sut.Control.Frames));
-        Assert.Equal(ControlError.None, sut.Control.AddPort(2, device));
+        Assert.Equal(ControlError.None, sut.Control.Ports.Add(2, device));
         sut.Add(FlowMatch.Any, 1, FlowAction.Output(2));
         sut.Settle();
         Assert.True(sut[1].TryInject(TestPacket.Tcp()));
         device.OnReceive = () =>
         {
-            sut.Control.ReadAccounts(); // in the middle of the pass of worker 1, all workers are to copy
+            sut.Control.Accounts.Read(); // in the middle of the pass of worker 1, all workers are to copy
             workers[0].PollOnce(); // does, and hands a packet over
         };
         workers[1].PollOnce();
@@ -92,10 +92,10 @@ public sealed class AccountTests
         sut.Add(FlowMatch.Any, 1, FlowAction.Output(2));
         Assert.True(sut[1].TryInject(TestPacket.Tcp()));
         sut.Control.Workers[0].PollOnce();
-        AccountReading reading = sut.Control.ReadAccounts();
+        AccountReading reading = sut.Control.Accounts.Read();
         Assert.Equal((1, 1, 0, 0), Egress(reading));
         sut.Control.Workers[1].PollOnce();
-        reading = sut.Control.ReadAccounts();
+        reading = sut.Control.Accounts.Read();
         Assert.Equal((1, 0, 1, 0), Egress(reading));
         Assert.Equal((1, 1), (reading.Find(1)!.Received, reading.Find(1)!.Forwarded));
 
@@ -114,10 +114,10 @@ public sealed class AccountTests
         sut.Send(1, TestPacket.Tcp(), TestPacket.Tcp());
         Assert.True(sut[1].TryInject(TestPacket.Tcp()));
         sut.Control.Workers[0].PollOnce(); // the third is on its way
-        Assert.Equal(ControlError.None, sut.Control.RemovePort(2));
+        Assert.Equal(ControlError.None, sut.Control.Ports.Remove(2));
         sut.AddPort(2);
         sut.Settle();
-        AccountReading reading = sut.Control.ReadAccounts();
+        AccountReading reading = sut.Control.Accounts.Read();
         AccountRow gone = reading.Row(AccountKind.Gone);
         Assert.Equal((3, 2, 1, 0, 0), (gone.Output, gone.Sent, gone.SendDrops(DropReason.NoSuchPort), gone.Held, gone.Unaccounted));
         Assert.Equal((0, 0), (reading.Find(2)!.Output, reading.Find(2)!.Sent)); // another port of that number
@@ -127,14 +127,14 @@ public sealed class AccountTests
     public void A_datagram_in_the_making_is_held_and_then_its_fragments_are_used()
     {
         using TestSwitch sut = new(ports: 2);
-        sut.Control.FragmentHandling = FragmentHandling.Reassemble;
+        sut.Control.Pipeline.FragmentHandling = FragmentHandling.Reassemble;
         sut.Add(FlowMatch.Any, 1, FlowAction.Output(2));
         List<byte[]> fragments = Ipv4Fragments.CutAll(Ipv4Fragments.WriteChecksum(TestPacket.Udp(payload: 600)), 208);
         sut.Send(1, [.. fragments.SkipLast(1)]);
-        AccountRow row = sut.Control.ReadAccounts().Find(1)!;
+        AccountRow row = sut.Control.Accounts.Read().Find(1)!;
         Assert.Equal((fragments.Count - 1, fragments.Count - 1, 0), (row.Received, row.Held, row.Unaccounted));
         sut.Send(1, fragments[^1]);
-        row = sut.Control.ReadAccounts().Find(1)!;
+        row = sut.Control.Accounts.Read().Find(1)!;
         Assert.Equal((0, fragments.Count, 1, 1, 0), (row.Held, row.Used, row.Made, row.Forwarded, row.Unaccounted));
     }
 
@@ -176,7 +176,7 @@ public sealed class AccountTests
             {
                 Add(number);
             }
-            _sut.Control.MissBehaviour = MissBehaviour.Controller;
+            _sut.Control.Pipeline.MissBehaviour = MissBehaviour.Controller;
         }
 
         public DatapathControl Control => _sut.Control;
@@ -247,7 +247,7 @@ public sealed class AccountTests
             AccountRow others;
             using (Control.EnterWithoutTable())
             {
-                (ports, others) = Control.ReadTotals();
+                (ports, others) = Control.Accounts.ReadTotals();
             }
             AccountRow[] ofPorts = [.. reading.Rows.Where(row => row.Kind is AccountKind.Port or AccountKind.Gone)];
             Assert.True(ports.Received == ofPorts.Sum(row => row.Received) && ports.Sent == ofPorts.Sum(row => row.Sent), $"{when}: totals of ports");
@@ -272,7 +272,7 @@ public sealed class AccountTests
         {
             using (Control.EnterWithoutTable())
             {
-                return Control.ReadAccounts();
+                return Control.Accounts.Read();
             }
         }
 
@@ -441,8 +441,8 @@ public sealed class AccountTests
             ushort number = (ushort)_random.Next(1, Numbers + 1);
             using (Control.EnterWithoutTable())
             {
-                Control.ConfigurePort(number, new(0x0200_0000_ff00UL + number), _random.Next(3) == 0 ? bit : PortConfig.None, bit);
-                Control.FragmentHandling = _random.Next(4) == 0 ? (FragmentHandling)_random.Next(3) : FragmentHandling.Reassemble;
+                Control.Ports.Configure(number, new(0x0200_0000_ff00UL + number), _random.Next(3) == 0 ? bit : PortConfig.None, bit);
+                Control.Pipeline.FragmentHandling = _random.Next(4) == 0 ? (FragmentHandling)_random.Next(3) : FragmentHandling.Reassemble;
             }
         }
 
@@ -454,16 +454,16 @@ public sealed class AccountTests
                 switch (_random.Next(4))
                 {
                     case 0:
-                        Control.ConfigureQueue(number, new QueueConfig((uint)_random.Next(2), 1_000_000));
+                        Control.Queues.Configure(number, new QueueConfig((uint)_random.Next(2), 1_000_000));
                         break;
                     case 1:
-                        Control.RemoveQueue(number, (uint)_random.Next(2));
+                        Control.Queues.Remove(number, (uint)_random.Next(2));
                         break;
                     case 2:
-                        Control.ConfigurePortRate(number, 5_000_000);
+                        Control.Queues.ConfigureRate(number, 5_000_000);
                         break;
                     default:
-                        Control.ConfigurePortRate(number, 0);
+                        Control.Queues.ConfigureRate(number, 0);
                         break;
                 }
             }
@@ -484,7 +484,7 @@ public sealed class AccountTests
                 _injectedGone += wire.Injected - port.PendingReceive;
                 _collectedGone += wire.Collected + port.PendingCollect;
                 _wires.Remove(number);
-                Assert.Equal(ControlError.None, Control.RemovePort(number));
+                Assert.Equal(ControlError.None, Control.Ports.Remove(number));
             }
         }
 

@@ -2,7 +2,6 @@ using Softswitch.Datapath.Control;
 using Softswitch.Datapath.Flows;
 using Softswitch.Datapath.Packets;
 using Softswitch.Datapath.Ports;
-using Softswitch.Datapath.Tables;
 using Softswitch.Testing;
 
 namespace Softswitch.Datapath.Tests.Control;
@@ -26,7 +25,7 @@ public sealed class ActionMemoryTests : IDisposable
         Fill();
         Assert.Equal(ControlError.AllTablesFull, Add(Fitting, List(Fitting)));
         Assert.Equal(Fitting, _sut.Flows().Count);
-        Assert.InRange(_sut.Control.ActionListBytes, Limit - LongestList, Limit);
+        Assert.InRange(_sut.Control.ActionLists.UsedBytes, Limit - LongestList, Limit);
         // What costs no memory is taken still.
         Assert.Equal(ControlError.None, Add(Fitting, List(0)));
         Assert.Equal(ControlError.None, Add(Fitting + 1, [FlowAction.Output(2)]));
@@ -47,18 +46,18 @@ public sealed class ActionMemoryTests : IDisposable
         {
             int entry = i % Fitting;
             Assert.Equal(ControlError.None, i % 2 == 0 ? Add(entry, List(1000 + i)) : Modify(FlowModCommand.ModifyStrict, entry, List(1000 + i)));
-            Assert.InRange(_sut.Control.ActionListBytes, 1, Limit + LongestList);
+            Assert.InRange(_sut.Control.ActionLists.UsedBytes, 1, Limit + LongestList);
         }
         Assert.Equal(ControlError.None, Modify(FlowModCommand.Modify, null, List(2000)));
-        _sut.Control.Barrier();
-        Assert.Equal(1, _sut.Control.ActionListCount);
+        _sut.Control.Barriers.Finish();
+        Assert.Equal(1, _sut.Control.ActionLists.ListCount);
         Assert.All(_sut.Flows(), flow => Assert.Equal(List(2000), flow.Actions));
     }
 
     [Fact]
     public void A_refused_MODIFY_changes_no_entry()
     {
-        FlowAction[] longest = List(3000, ActionListMemory.MaxActions);
+        FlowAction[] longest = List(3000, ActionValidator.MaxEntryBytes / 8);
         Fill();
         Assert.Equal(ControlError.None, Modify(FlowModCommand.ModifyStrict, 0, longest));
         longest[0] = FlowAction.SetNwSrc(1);
@@ -70,7 +69,7 @@ public sealed class ActionMemoryTests : IDisposable
             Assert.Equal(List((int)flow.Match.NwSrc), flow.Actions);
             Assert.Equal(flow.Match.NwSrc, flow.Cookie);
         }
-        Assert.InRange(_sut.Control.ActionListBytes, 1, Limit + LongestList);
+        Assert.InRange(_sut.Control.ActionLists.UsedBytes, 1, Limit + LongestList);
     }
 
     [Fact]
@@ -83,14 +82,14 @@ public sealed class ActionMemoryTests : IDisposable
             error = Add(count, List(count), FlowModFlags.Emergency);
         }
         Assert.Equal((ControlError.AllTablesFull, Fitting), (error, count - 1));
-        long used = _sut.Control.ActionListBytes;
-        Assert.True(_sut.Control.EnterEmergency());
-        Assert.Equal(used, _sut.Control.ActionListBytes); // copies share the lists
+        long used = _sut.Control.ActionLists.UsedBytes;
+        Assert.True(_sut.Control.Flows.Emergency.Enter());
+        Assert.Equal(used, _sut.Control.ActionLists.UsedBytes); // copies share the lists
         Assert.Equal(Fitting, _sut.Flows().Count);
         Assert.Equal(ControlError.None, Add(0, List(1000), FlowModFlags.Emergency));
         Assert.Equal(ControlError.None, Apply(FlowModCommand.Delete, null, [], FlowModFlags.Emergency));
-        _sut.Control.Barrier();
-        Assert.Equal((0, 0L), (_sut.Control.ActionListCount, _sut.Control.ActionListBytes));
+        _sut.Control.Barriers.Finish();
+        Assert.Equal((0, 0L), (_sut.Control.ActionLists.ListCount, _sut.Control.ActionLists.UsedBytes));
     }
 
     [Fact]
@@ -103,15 +102,15 @@ public sealed class ActionMemoryTests : IDisposable
         for (int i = 0; i < PacketOuts; i++)
         {
             Assert.Equal(ControlError.None, _sut.Control.PacketOut(FlowMod.NoBuffer, PortNumber.None, List(5000 + i, PlainActions), frame));
-            Assert.InRange(_sut.Control.ActionListBytes, 1, Limit + PacketOutReserve);
+            Assert.InRange(_sut.Control.ActionLists.UsedBytes, 1, Limit + PacketOutReserve);
         }
         // The worker has not run: what its queue may hold was queued, the rest dropped and counted.
-        int sent = PacketOuts - (int)_sut.Control.ReadDrops(DropReason.PacketOutQueueFull);
+        int sent = PacketOuts - (int)_sut.Control.Accounts.ReadDrops(DropReason.PacketOutQueueFull);
         Assert.InRange(sent, PacketOutReserve / (Actions * FlowAction.Size) * 9 / 10, PacketOuts - 1);
         _sut.Settle();
         Assert.Equal(sent, _sut[1].Collect().Count);
         _sut.Control.Service();
-        Assert.InRange(_sut.Control.ActionListBytes, 1, Limit);
+        Assert.InRange(_sut.Control.ActionLists.UsedBytes, 1, Limit);
     }
 
     public void Dispose() => _sut.Dispose();

@@ -135,7 +135,7 @@ public sealed class BufferTests : IDisposable
         {
             Assert.Equal(FlowMod.NoBuffer, Miss(sut, i));
         }
-        Assert.Equal(0, sut.Control.BufferedPacketCount);
+        Assert.Equal(0, sut.Control.Buffers.OccupiedCount);
         foreach (uint id in (uint[])[0, 1, 256, FlowMod.NoBuffer - 1])
         {
             Assert.Equal(ControlError.BufferUnknown, sut.Control.PacketOut(id, 1, ToPort2, []));
@@ -188,8 +188,8 @@ public sealed class BufferTests : IDisposable
         _sut.Settle();
         Assert.All((ushort[])[1, 2, 4], port => Assert.Single(_sut.Received(port)));
         Assert.Equal([TestPacket.Udp(srcPort: 3, vlan: 5), frame], _sut.Received(3));
-        Assert.Equal((1, 1), (_sut.Control.ReadDrops(DropReason.Runt), _sut.Control.ReadDrops(DropReason.NoFrame)));
-        Assert.Equal(1, _sut.Control.ReadDrops(DropReason.Action));
+        Assert.Equal((1, 1), (_sut.Control.Accounts.ReadDrops(DropReason.Runt), _sut.Control.Accounts.ReadDrops(DropReason.NoFrame)));
+        Assert.Equal(1, _sut.Control.Accounts.ReadDrops(DropReason.Action));
     }
 
     [Fact]
@@ -207,7 +207,7 @@ public sealed class BufferTests : IDisposable
         {
         }
         Assert.Equal(500, sut.Received(2).Count);
-        Assert.Equal(500 - room, sut.Control.ReadDrops(DropReason.PacketInQueueFull));
+        Assert.Equal(500 - room, sut.Control.Accounts.ReadDrops(DropReason.PacketInQueueFull));
         sut.Settle();
         Assert.Equal(Enumerable.Range(0, room).Select(i => Convert.ToHexString(Numbered((ushort)i))), sut.PacketIns.Select(p => Convert.ToHexString(p.Data)));
     }
@@ -220,8 +220,8 @@ public sealed class BufferTests : IDisposable
         {
             Assert.Equal(ControlError.None, sut.Control.PacketOut(FlowMod.NoBuffer, 1, [FlowAction.SetNwTos(4), FlowAction.Output(2)], Numbered(1)));
         }
-        Assert.Equal(24, sut.Control.ReadDrops(DropReason.PacketOutQueueFull));
-        sut.Control.Barrier();
+        Assert.Equal(24, sut.Control.Accounts.ReadDrops(DropReason.PacketOutQueueFull));
+        sut.Control.Barriers.Finish();
         Assert.Empty(sut.Received(2));
         sut.Settle();
         Assert.Equal(16, sut.Received(2).Count);
@@ -262,12 +262,12 @@ public sealed class BufferTests : IDisposable
         {
             _sut.Send(1, TestPacket.Icmp());
         }
-        int before = _sut.Control.BufferedPacketCount;
+        int before = _sut.Control.Buffers.OccupiedCount;
         _sut.Time.Advance(TimeSpan.FromSeconds(5));
         _sut.Control.Service();
 
-        Assert.Equal(_sut.Control.BufferCount, before);
-        Assert.Equal(0, _sut.Control.BufferedPacketCount);
+        Assert.Equal(_sut.Control.Buffers.Capacity, before);
+        Assert.Equal(0, _sut.Control.Buffers.OccupiedCount);
     }
 
     [Fact]

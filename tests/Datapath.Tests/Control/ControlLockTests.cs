@@ -140,8 +140,8 @@ public sealed class ControlLockTests : ICommandHost
                 sut.Control.Apply(new FlowMod { Command = FlowModCommand.Delete, Match = FlowMatch.Any });
                 WaitUntilAsleep(Start(() => sut.Control.EnterWithoutTable().Dispose()));
                 sut.Time.Skip(Long);
-                Assert.True(sut.Control.IsOthersTurn);
-                sut.Control.Barrier();
+                Assert.True(sut.Control.Lock.IsOverdue);
+                sut.Control.Barriers.Finish();
             }
         });
         Eventually.Ended(barrier);

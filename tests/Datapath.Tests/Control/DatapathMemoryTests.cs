@@ -41,7 +41,7 @@ public sealed class DatapathMemoryTests(ITestOutputHelper output)
         DatapathControl datapath = new(new DatapathOptions(), frames);
         for (ushort port = 1; port <= 3; port++)
         {
-            Assert.Equal(ControlError.None, datapath.AddPort(port, new NullPort($"p{port}")));
+            Assert.Equal(ControlError.None, datapath.Ports.Add(port, new NullPort($"p{port}")));
         }
         for (int i = 0; i < flows; i++)
         {

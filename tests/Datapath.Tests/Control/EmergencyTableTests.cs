@@ -119,8 +119,8 @@ public sealed class EmergencyTableTests : IDisposable
     {
         _sw.Control.Apply(TestSwitch.Flow(FlowMatch.Any, 9, cookie: 1) with { Actions = new[] { FlowAction.Output(2) }, Flags = FlowModFlags.SendFlowRemoved });
         Apply(_sw, InPort(1), outPort: 3, cookie: 2, flags: FlowModFlags.SendFlowRemoved);
-        Assert.True(_sw.Control.EnterEmergency());
-        Assert.True(_sw.Control.InEmergency);
+        Assert.True(_sw.Control.Flows.Emergency.Enter());
+        Assert.True(_sw.Control.Flows.Emergency.InForce);
         _sw.Send(1, TestPacket.Icmp());
         _sw.Send(4, TestPacket.Icmp());
 
@@ -130,16 +130,16 @@ public sealed class EmergencyTableTests : IDisposable
         (FlowMatch _, ulong cookie, ulong packets, ulong bytes, ushort _, bool exact, FlowAction[] _) = Assert.Single(_sw.Flows());
         Assert.Equal((2ul, 1ul, 98ul, false), (cookie, packets, bytes, exact));
         Assert.Equal(1ul, Assert.Single(Entries(_sw)).Packets); // counted for the emergency entry as well
-        Assert.Equal(new AggregateStatistics(1, 98, 1), _sw.Control.Aggregate(new FlowFilter(FlowMatch.Any, FlowFilter.EmergencyTable)));
-        Assert.False(_sw.Control.EnterEmergency());
+        Assert.Equal(new AggregateStatistics(1, 98, 1), _sw.Control.Flows.Aggregate(new FlowFilter(FlowMatch.Any, FlowFilter.EmergencyTable)));
+        Assert.False(_sw.Control.Flows.Emergency.Enter());
     }
 
     [Fact]
     public void Without_emergency_entries_nothing_is_entered_and_nothing_deleted()
     {
         _sw.Add(FlowMatch.Any, 1, FlowAction.Output(2));
-        Assert.False(_sw.Control.EnterEmergency());
-        Assert.False(_sw.Control.InEmergency);
+        Assert.False(_sw.Control.Flows.Emergency.Enter());
+        Assert.False(_sw.Control.Flows.Emergency.InForce);
         Assert.Single(_sw.Flows());
     }
 
@@ -147,8 +147,8 @@ public sealed class EmergencyTableTests : IDisposable
     public void After_the_controller_is_back_the_entries_stay_until_it_deletes_them()
     {
         Apply(_sw, InPort(1), outPort: 3, flags: FlowModFlags.SendFlowRemoved);
-        _sw.Control.EnterEmergency();
-        _sw.Control.LeaveEmergency();
+        _sw.Control.Flows.Emergency.Enter();
+        _sw.Control.Flows.Emergency.Leave();
         _sw.Send(1, TestPacket.Icmp());
         Assert.Single(_sw.Received(3));
         Apply(_sw, InPort(1), outPort: 4); // the emergency table's entry, for the next time
@@ -160,7 +160,7 @@ public sealed class EmergencyTableTests : IDisposable
         Assert.Single(_sw.PacketIns);
         Assert.Empty(_sw.Removed); // "Deleted emergency flow entries generate no flow removed messages"
         Assert.Equal(0ul, Assert.Single(Entries(_sw)).Packets);
-        Assert.True(_sw.Control.EnterEmergency());
+        Assert.True(_sw.Control.Flows.Emergency.Enter());
         _sw.Send(1, TestPacket.Icmp());
         Assert.Single(_sw.Received(4));
     }
@@ -169,7 +169,7 @@ public sealed class EmergencyTableTests : IDisposable
     public void While_in_emergency_mode_changes_of_the_emergency_table_take_effect_at_once()
     {
         Apply(_sw, InPort(1), outPort: 2);
-        _sw.Control.EnterEmergency();
+        _sw.Control.Flows.Emergency.Enter();
         Apply(_sw, InPort(2), outPort: 3);
         Apply(_sw, InPort(1), outPort: 4, command: FlowModCommand.Modify);
         _sw.Send(1, TestPacket.Icmp());
@@ -186,11 +186,11 @@ public sealed class EmergencyTableTests : IDisposable
     {
         Apply(_sw, InPort(1), outPort: 2, cookie: 1);
         Apply(_sw, InPort(2), outPort: 2, cookie: 2);
-        _sw.Control.EnterEmergency();
-        _sw.Control.LeaveEmergency();
+        _sw.Control.Flows.Emergency.Enter();
+        _sw.Control.Flows.Emergency.Leave();
         _sw.Control.Apply(new FlowMod { Command = FlowModCommand.Delete, Match = InPort(2), Flags = Emergency });
         _sw.Add(InPort(3), 1, FlowAction.Output(2));
-        Assert.True(_sw.Control.EnterEmergency());
+        Assert.True(_sw.Control.Flows.Emergency.Enter());
         Assert.Equal([1ul], _sw.Flows().Select(f => f.Cookie));
     }
 
@@ -206,7 +206,7 @@ public sealed class EmergencyTableTests : IDisposable
         {
             Apply(sw, InPort(port), outPort: 3);
         }
-        sw.Control.EnterEmergency();
+        sw.Control.Flows.Emergency.Enter();
         Assert.Equal(8, sw.Flows().Count);
         Assert.All(sw.Flows(), flow => Assert.Equal(3, flow.Actions[0].Port));
     }
@@ -218,7 +218,7 @@ public sealed class EmergencyTableTests : IDisposable
         Apply(_sw, exact, outPort: 3, priority: 3);
         Apply(_sw, exact, outPort: 4, priority: 9); // the same entry: priority tells exact ones not apart
         Assert.Single(Entries(_sw));
-        _sw.Control.EnterEmergency();
+        _sw.Control.Flows.Emergency.Enter();
         Assert.Equal(1u, _sw.Control.ReadTable(0).ActiveCount);
         _sw.Send(1, TestPacket.Ethernet(0x1234, new byte[46], 1, 2));
         Assert.Single(_sw.Received(4));
@@ -247,7 +247,7 @@ public sealed class EmergencyTableTests : IDisposable
     [Fact]
     public void No_packet_meets_neither_table_while_they_change_places()
     {
-        _sw.Control.MissBehaviour = MissBehaviour.Drop;
+        _sw.Control.Pipeline.MissBehaviour = MissBehaviour.Drop;
         _sw.Add(FlowMatch.Any, 9, FlowAction.Output(2));
         Apply(_sw, FlowMatch.Any, outPort: 3, priority: 1);
         byte[] frame = TestPacket.Icmp();
@@ -258,16 +258,16 @@ public sealed class EmergencyTableTests : IDisposable
             {
                 _sw[1].TryInject(frame);
             }
-            Assert.True(_sw.Control.EnterEmergency());
+            Assert.True(_sw.Control.Flows.Emergency.Enter());
             _sw[1].TryInject(frame);
-            _sw.Control.LeaveEmergency();
+            _sw.Control.Flows.Emergency.Leave();
             _sw.Add(FlowMatch.Any, 9, FlowAction.Output(2));
             _sw[2].Collect();
             _sw[3].Collect();
         }
         workers.Dispose();
         _sw.Settle();
-        Assert.Equal(0, _sw.Control.ReadDrops(DropReason.Miss));
+        Assert.Equal(0, _sw.Control.Accounts.ReadDrops(DropReason.Miss));
         Assert.True(_sw.Control.ReadTable(1).MatchedCount > 0);
         _sw.AssertNoFrameLost();
     }
@@ -284,7 +284,7 @@ public sealed class EmergencyTableTests : IDisposable
         List<(FlowMatch, ulong, FlowAction[])> entries = [];
         FlowFilter filter = new(FlowMatch.Any, FlowFilter.EmergencyTable);
         uint cursor = 0;
-        while (sw.Control.NextFlow(ref cursor, filter, out FlowStatistics s))
+        while (sw.Control.Flows.Next(ref cursor, filter, out FlowStatistics s))
         {
             Assert.Equal(0xfe, s.TableId);
             entries.Add((s.Match, s.PacketCount, s.Actions.ToArray()));

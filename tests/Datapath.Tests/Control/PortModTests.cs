@@ -33,9 +33,9 @@ public sealed class PortModTests
         Assert.Equal(forwards ? 1 : 0, sut.Received(2).Count);
         sut.Send(1, SpanningTree);
         Assert.Equal(forwardsStp ? 1 : 0, sut.Received(2).Count);
-        sut.Control.TryReadPort(1, out PortStatistics one);
+        sut.Control.Ports.TryRead(1, out PortStatistics one);
         Assert.Equal((2UL, 2UL - (forwards ? 1UL : 0) - (forwardsStp ? 1UL : 0)), (one.ReceivedPackets, one.ReceiveDropped));
-        Assert.Equal((long)one.ReceiveDropped, sut.Control.ReadDrops(DropReason.IngressClosed));
+        Assert.Equal((long)one.ReceiveDropped, sut.Control.Accounts.ReadDrops(DropReason.IngressClosed));
         sut.Control.Apply(TestSwitch.Flow(FlowMatch.Any, command: FlowModCommand.Delete));
         sut.Send(1, Frame);
         Assert.Equal(packetIn ? 1 : 0, sut.PacketIns.Count);
@@ -66,9 +66,9 @@ public sealed class PortModTests
             Assert.Equal((port, arrives ? 1 : 0), (port, sut.Received(2).Count));
         }
         // What named a closed port is counted there, what is for all is not.
-        sut.Control.TryReadPort(2, out PortStatistics two);
+        sut.Control.Ports.TryRead(2, out PortStatistics two);
         Assert.Equal(direct ? (flood ? 4UL : 2, 0UL) : (0UL, 1UL), (two.TransmittedPackets, two.TransmitDropped));
-        Assert.Equal(direct ? 0 : 1, sut.Control.ReadDrops(DropReason.EgressClosed));
+        Assert.Equal(direct ? 0 : 1, sut.Control.Accounts.ReadDrops(DropReason.EgressClosed));
     }
 
     [Fact]
@@ -76,19 +76,19 @@ public sealed class PortModTests
     {
         using TestSwitch sut = new();
         MacAddress mac = sut[2].HardwareAddress;
-        Assert.Equal(ControlError.BadPort, sut.Control.ConfigurePort(9, mac, PortConfig.All, PortConfig.All));
-        Assert.Equal(ControlError.BadHardwareAddress, sut.Control.ConfigurePort(2, new(5), PortConfig.All, PortConfig.All));
-        Assert.Equal(PortConfig.None, sut.Control.Ports[1].Config);
-        Assert.Equal(ControlError.None, sut.Control.ConfigurePort(2, mac, (PortConfig)uint.MaxValue, PortConfig.NoFlood | PortConfig.NoStp));
-        Assert.Equal(PortConfig.NoFlood | PortConfig.NoStp, sut.Control.Ports[1].Config);
-        Assert.Equal(ControlError.None, sut.Control.ConfigurePort(2, mac, PortConfig.None, PortConfig.NoStp));
-        Assert.Equal(PortConfig.NoFlood, sut.Control.Ports[1].Config);
+        Assert.Equal(ControlError.BadPort, sut.Control.Ports.Configure(9, mac, PortConfig.All, PortConfig.All));
+        Assert.Equal(ControlError.BadHardwareAddress, sut.Control.Ports.Configure(2, new(5), PortConfig.All, PortConfig.All));
+        Assert.Equal(PortConfig.None, sut.Control.Ports.Descriptions[1].Config);
+        Assert.Equal(ControlError.None, sut.Control.Ports.Configure(2, mac, (PortConfig)uint.MaxValue, PortConfig.NoFlood | PortConfig.NoStp));
+        Assert.Equal(PortConfig.NoFlood | PortConfig.NoStp, sut.Control.Ports.Descriptions[1].Config);
+        Assert.Equal(ControlError.None, sut.Control.Ports.Configure(2, mac, PortConfig.None, PortConfig.NoStp));
+        Assert.Equal(PortConfig.NoFlood, sut.Control.Ports.Descriptions[1].Config);
         Assert.Empty(sut.PortEvents);
-        Assert.Equal(ControlError.None, sut.Control.ConfigurePort(2, mac, PortConfig.PortDown | ~PortConfig.All, (PortConfig)uint.MaxValue));
+        Assert.Equal(ControlError.None, sut.Control.Ports.Configure(2, mac, PortConfig.PortDown | ~PortConfig.All, (PortConfig)uint.MaxValue));
         Assert.Equal((PortStatusReason.Modify, PortConfig.PortDown), (sut.PortEvents[0].Reason, sut.PortEvents[0].Port.Config));
-        Assert.Equal(ControlError.None, sut.Control.ConfigurePort(2, mac, PortConfig.PortDown, PortConfig.PortDown));
+        Assert.Equal(ControlError.None, sut.Control.Ports.Configure(2, mac, PortConfig.PortDown, PortConfig.PortDown));
         Assert.Single(sut.PortEvents);
-        Assert.Equal(ControlError.None, sut.Control.ConfigurePort(2, mac, PortConfig.None, PortConfig.PortDown));
+        Assert.Equal(ControlError.None, sut.Control.Ports.Configure(2, mac, PortConfig.None, PortConfig.PortDown));
         Assert.Equal((PortStatusReason.Modify, PortConfig.None), (sut.PortEvents[1].Reason, sut.PortEvents[1].Port.Config));
     }
 
@@ -99,17 +99,17 @@ public sealed class PortModTests
         sut.AddPort(7);
         sut.AddPort(PortNumber.Local);
         Assert.Equal([(PortStatusReason.Add, (ushort)7), (PortStatusReason.Add, PortNumber.Local)], sut.PortEvents.Select(e => (e.Reason, e.Port.Number)));
-        Assert.Equal([1, 2, 7, PortNumber.Local], sut.Control.Ports.Select(p => p.Number));
+        Assert.Equal([1, 2, 7, PortNumber.Local], sut.Control.Ports.Descriptions.Select(p => p.Number));
         sut[7].SetLink(false);
         sut.Time.Advance(TimeSpan.FromSeconds(1));
         sut.Control.Service();
         sut.Control.Service();
         Assert.Equal((PortStatusReason.Modify, PortState.LinkDown), (sut.PortEvents[2].Reason, sut.PortEvents[2].Port.State));
-        Assert.Equal(ControlError.None, sut.Control.RemovePort(7));
+        Assert.Equal(ControlError.None, sut.Control.Ports.Remove(7));
         Assert.Equal((PortStatusReason.Delete, 7), (sut.PortEvents[3].Reason, sut.PortEvents[3].Port.Number));
         Assert.Equal(4, sut.PortEvents.Count);
-        Assert.Equal(ControlError.BadPort, sut.Control.RemovePort(7));
-        Assert.False(sut.Control.TryReadPort(7, out _));
+        Assert.Equal(ControlError.BadPort, sut.Control.Ports.Remove(7));
+        Assert.False(sut.Control.Ports.TryRead(7, out _));
     }
 
     [Fact]
@@ -123,7 +123,7 @@ public sealed class PortModTests
         Pass(sut);
         Assert.Equal(PortConfig.None, sut.PortEvents[1].Port.Config);
         // What a port-mod did is told once, not again when the interface shows it.
-        Assert.Equal(ControlError.None, sut.Control.ConfigurePort(2, sut[2].HardwareAddress, PortConfig.PortDown, PortConfig.PortDown));
+        Assert.Equal(ControlError.None, sut.Control.Ports.Configure(2, sut[2].HardwareAddress, PortConfig.PortDown, PortConfig.PortDown));
         Pass(sut);
         Assert.Equal(3, sut.PortEvents.Count);
         sut[2].SetAdministrativeState(up: true); // over the controller's head
@@ -137,8 +137,8 @@ public sealed class PortModTests
         using TestSwitch sut = new(ports: 0);
         using MemoryPort port = new("down", sut.Control.Frames);
         port.SetAdministrativeState(up: false);
-        Assert.Equal(ControlError.None, sut.Control.AddPort(1, port, PortConfig.NoFlood));
-        Assert.Equal(PortConfig.PortDown | PortConfig.NoFlood, Assert.Single(sut.Control.Ports).Config);
+        Assert.Equal(ControlError.None, sut.Control.Ports.Add(1, port, PortConfig.NoFlood));
+        Assert.Equal(PortConfig.PortDown | PortConfig.NoFlood, Assert.Single(sut.Control.Ports.Descriptions).Config);
     }
 
     [Theory]
@@ -151,7 +151,7 @@ public sealed class PortModTests
     {
         using TestSwitch sut = new();
         using FailingDevice device = new(sut);
-        Assert.Equal(ControlError.BadPort, sut.Control.AddPort((ushort)number, device));
+        Assert.Equal(ControlError.BadPort, sut.Control.Ports.Add((ushort)number, device));
         Assert.False(device.Disposed);
         Assert.Empty(sut.PortEvents);
     }
@@ -162,11 +162,11 @@ public sealed class PortModTests
         TestSwitch sut = new(ports: 2);
         FailingDevice first = new(sut) { FailsToClose = true };
         FailingDevice last = new(sut);
-        Assert.Equal(ControlError.None, sut.Control.AddPort(1000, first));
-        Assert.Throws<InvalidOperationException>(() => sut.Control.RemovePort(1000));
+        Assert.Equal(ControlError.None, sut.Control.Ports.Add(1000, first));
+        Assert.Throws<InvalidOperationException>(() => sut.Control.Ports.Remove(1000));
         Assert.Equal((PortStatusReason.Delete, 1000), (sut.PortEvents[^1].Reason, sut.PortEvents[^1].Port.Number));
-        Assert.Equal(ControlError.None, sut.Control.AddPort(1000, first));
-        Assert.Equal(ControlError.None, sut.Control.AddPort(1001, last));
+        Assert.Equal(ControlError.None, sut.Control.Ports.Add(1000, first));
+        Assert.Equal(ControlError.None, sut.Control.Ports.Add(1001, last));
         Assert.Throws<AggregateException>(sut.Dispose);
         Assert.True(first.Disposed);
         Assert.True(last.Disposed);
@@ -178,8 +178,8 @@ public sealed class PortModTests
     {
         using TestSwitch sut = new();
         using FailingDevice device = new(sut) { FailsToTellLink = true };
-        Assert.Throws<InvalidOperationException>(() => sut.Control.AddPort(9, device));
-        Assert.Equal(4, sut.Control.Ports.Count);
+        Assert.Throws<InvalidOperationException>(() => sut.Control.Ports.Add(9, device));
+        Assert.Equal(4, sut.Control.Ports.Descriptions.Count);
         sut.Add(FlowMatch.Any, 1, FlowAction.Output(2));
         sut.Send(1, Frame);
         Assert.Single(sut.Received(2));
@@ -190,15 +190,15 @@ public sealed class PortModTests
     {
         using TestSwitch sut = new(ports: 1);
         FailingDevice device = new(sut);
-        Assert.Equal(ControlError.None, sut.Control.AddPort(9, device));
+        Assert.Equal(ControlError.None, sut.Control.Ports.Add(9, device));
         device.Name = "renamed";
         Pass(sut);
         Assert.Equal((PortStatusReason.Modify, "renamed", new MacAddress(1)), Told());
         device.HardwareAddress = new(2);
-        Assert.Equal(ControlError.BadHardwareAddress, sut.Control.ConfigurePort(9, new(2), PortConfig.NoFlood, PortConfig.NoFlood));
+        Assert.Equal(ControlError.BadHardwareAddress, sut.Control.Ports.Configure(9, new(2), PortConfig.NoFlood, PortConfig.NoFlood));
         Pass(sut);
         Assert.Equal((PortStatusReason.Modify, "renamed", new MacAddress(2)), Told());
-        Assert.Equal(ControlError.None, sut.Control.ConfigurePort(9, new(2), PortConfig.NoFlood, PortConfig.NoFlood));
+        Assert.Equal(ControlError.None, sut.Control.Ports.Configure(9, new(2), PortConfig.NoFlood, PortConfig.NoFlood));
         Assert.Equal(3, sut.PortEvents.Count);
 
         (PortStatusReason, string, MacAddress) Told() => (sut.PortEvents[^1].Reason, sut.PortEvents[^1].Port.Name, sut.PortEvents[^1].Port.HardwareAddress);
@@ -212,7 +212,7 @@ public sealed class PortModTests
         sut[1].SetLink(false);
         sut.Control.Service();
         Assert.Empty(sut.PortEvents); // the round was a moment ago
-        sut.Control.AnnounceLinkChange();
+        sut.Control.Ports.AnnounceLinkChange();
         sut.Control.Service();
         Assert.Equal(PortState.LinkDown, Assert.Single(sut.PortEvents).Port.State);
     }

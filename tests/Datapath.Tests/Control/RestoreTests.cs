@@ -78,7 +78,7 @@ public sealed class RestoreTests
                 Flags = FlowModFlags.SendFlowRemoved,
             };
             left = idle != 0 ? Math.Min(idle - unused, hard == 0 ? int.MaxValue : hard - lived) : left;
-            Assert.Equal(ControlError.None, sut.Control.Restore(entry));
+            Assert.Equal(ControlError.None, sut.Control.Flows.Restore(entry));
             sut.Time.Advance(TimeSpan.FromSeconds(left) - TimeSpan.FromMilliseconds(1));
             sut.Settle();
             Assert.Single(sut.Flows());
@@ -96,20 +96,20 @@ public sealed class RestoreTests
     {
         using TestSwitch sut = new(options: new DatapathOptions { MaxWildcardEntries = 1, MaxEmergencyEntries = 1 });
         FlowStatistics entry = new() { Match = FlowMatch.Any, Actions = new[] { FlowAction.Output(PortNumber.None) } };
-        Assert.Equal(ControlError.BadOutPort, sut.Control.Restore(entry));
+        Assert.Equal(ControlError.BadOutPort, sut.Control.Flows.Restore(entry));
         entry.Actions = [];
-        Assert.Equal(ControlError.None, sut.Control.Restore(entry));
-        Assert.Equal(ControlError.None, sut.Control.Restore(entry)); // the same again takes its place
+        Assert.Equal(ControlError.None, sut.Control.Flows.Restore(entry));
+        Assert.Equal(ControlError.None, sut.Control.Flows.Restore(entry)); // the same again takes its place
         entry.Priority++;
-        Assert.Equal(ControlError.AllTablesFull, sut.Control.Restore(entry));
+        Assert.Equal(ControlError.AllTablesFull, sut.Control.Flows.Restore(entry));
         entry.TableId = FlowFilter.EmergencyTable;
-        Assert.Equal(ControlError.None, sut.Control.Restore(entry));
+        Assert.Equal(ControlError.None, sut.Control.Flows.Restore(entry));
         entry.Priority++;
-        Assert.Equal(ControlError.AllTablesFull, sut.Control.Restore(entry));
+        Assert.Equal(ControlError.AllTablesFull, sut.Control.Flows.Restore(entry));
         entry.HardTimeoutSeconds = 1;
-        Assert.Equal(ControlError.BadEmergencyTimeout, sut.Control.Restore(entry));
+        Assert.Equal(ControlError.BadEmergencyTimeout, sut.Control.Flows.Restore(entry));
         Assert.Single(sut.Flows());
-        Assert.Equal(0, sut.Control.FlowModsDone[0]);
+        Assert.Equal(0, sut.Control.Flows.Done[0]);
     }
 
     [Fact]
@@ -128,12 +128,12 @@ public sealed class RestoreTests
                 IdleTimeoutSeconds = 60,
                 HardTimeoutSeconds = 60,
             };
-            Assert.Equal(ControlError.None, sut.Control.Restore(entry));
-            sut.Control.Restore(entry with { TableId = FlowFilter.EmergencyTable, IdleTimeoutSeconds = 0, HardTimeoutSeconds = 0 });
+            Assert.Equal(ControlError.None, sut.Control.Flows.Restore(entry));
+            sut.Control.Flows.Restore(entry with { TableId = FlowFilter.EmergencyTable, IdleTimeoutSeconds = 0, HardTimeoutSeconds = 0 });
         }
         sut.Add(FlowMatch.Any, 77);
         sut.Settle();
-        Assert.Equal(sut.Control.EmergencyCount, Names(sut, Emergency).Distinct().Count());
+        Assert.Equal(sut.Control.Flows.Emergency.Count, Names(sut, Emergency).Distinct().Count());
         Assert.DoesNotContain(0UL, Names(sut, Everything));
     }
 
@@ -148,7 +148,7 @@ public sealed class RestoreTests
         }
         CopyShuffled(original, restored, Emergency, new Random(5));
         Assert.Equal(Names(original, Emergency), Names(restored, Emergency));
-        Assert.True(restored.Control.EnterEmergency());
+        Assert.True(restored.Control.Flows.Emergency.Enter());
         restored.Send(1, TestPacket.Tcp());
         Assert.Single(restored.Received(3));
     }
@@ -162,7 +162,7 @@ public sealed class RestoreTests
         RandomMatches random = new(seed);
         using TestSwitch sut = new(options: new DatapathOptions { MaxWildcardEntries = 60 });
         CopyOfTables copy = new();
-        sut.Control.TableObserver = copy;
+        sut.Control.Flows.Observer = copy;
         for (int i = 0; i < 1000; i++)
         {
             FlowMod mod = TestSwitch.Flow(random.NextMatch(), (ushort)random.Random.Next(3), (FlowModCommand)random.Random.Next(5), cookie: (ulong)i);
@@ -174,11 +174,11 @@ public sealed class RestoreTests
             sut.Settle();
             if (i % 250 == 100)
             {
-                sut.Control.EnterEmergency();
+                sut.Control.Flows.Emergency.Enter();
             }
             else if (i % 250 == 200)
             {
-                sut.Control.LeaveEmergency();
+                sut.Control.Flows.Emergency.Leave();
             }
             if (i % 50 == 0)
             {
@@ -192,7 +192,7 @@ public sealed class RestoreTests
     private static void CopyShuffled(TestSwitch from, TestSwitch to, FlowFilter filter, Random random)
     {
         List<uint> before = [];
-        for (uint last = 0, cursor = 0; from.Control.NextFlow(ref cursor, filter, out _); last = cursor)
+        for (uint last = 0, cursor = 0; from.Control.Flows.Next(ref cursor, filter, out _); last = cursor)
         {
             before.Add(last);
         }
@@ -200,15 +200,15 @@ public sealed class RestoreTests
         foreach (uint each in before)
         {
             uint cursor = each;
-            Assert.True(from.Control.NextFlow(ref cursor, filter, out FlowStatistics entry));
-            Assert.Equal(ControlError.None, to.Control.Restore(entry));
+            Assert.True(from.Control.Flows.Next(ref cursor, filter, out FlowStatistics entry));
+            Assert.Equal(ControlError.None, to.Control.Flows.Restore(entry));
         }
     }
 
     private static List<ulong> Names(TestSwitch sut, FlowFilter filter)
     {
         List<ulong> names = [];
-        for (uint cursor = 0; sut.Control.NextFlow(ref cursor, filter, out FlowStatistics entry);)
+        for (uint cursor = 0; sut.Control.Flows.Next(ref cursor, filter, out FlowStatistics entry);)
         {
             names.Add(entry.Sequence);
         }
@@ -219,7 +219,7 @@ public sealed class RestoreTests
     private static SortedDictionary<ulong, string> Describe(TestSwitch sut)
     {
         SortedDictionary<ulong, string> all = [];
-        for (uint cursor = 0; sut.Control.NextFlow(ref cursor, Everything, out FlowStatistics entry);)
+        for (uint cursor = 0; sut.Control.Flows.Next(ref cursor, Everything, out FlowStatistics entry);)
         {
             all.Add(entry.Sequence, $"{CopyOfTables.Describe(entry)} {entry.Duration} {(long)entry.Idle.TotalMilliseconds} {entry.PacketCount} {entry.ByteCount}");
         }
@@ -235,7 +235,7 @@ public sealed class RestoreTests
             CopyOfTables copy = new();
             foreach (FlowFilter filter in new[] { Everything, Emergency })
             {
-                for (uint cursor = 0; control.NextFlow(ref cursor, filter, out FlowStatistics entry);)
+                for (uint cursor = 0; control.Flows.Next(ref cursor, filter, out FlowStatistics entry);)
                 {
                     copy.Put(entry);
                 }

@@ -43,15 +43,15 @@ public sealed class StatisticsTests
         Assert.Equal((total, (ulong)sent[0], 1u), (zero.LookupCount, zero.MatchedCount, zero.ActiveCount));
         Assert.Equal((total - (ulong)sent[0], wild.Packets, 1u), (one.LookupCount, one.MatchedCount, one.ActiveCount));
         Assert.Equal(sent[3], sut.PacketIns.Count);
-        Assert.Equal(new AggregateStatistics(exact.Packets + wild.Packets, exact.Bytes + wild.Bytes, 2), sut.Control.Aggregate(new FlowFilter(FlowMatch.Any)));
+        Assert.Equal(new AggregateStatistics(exact.Packets + wild.Packets, exact.Bytes + wild.Bytes, 2), sut.Control.Flows.Aggregate(new FlowFilter(FlowMatch.Any)));
         AggregateStatistics both = new(exact.Packets + wild.Packets, exact.Bytes + wild.Bytes, 2);
-        Assert.Equal(both, sut.Control.Aggregate(new FlowFilter(FlowMatch.Any, tableId: 0)));
-        Assert.Equal(default, sut.Control.Aggregate(new FlowFilter(FlowMatch.Any, tableId: 1)));
+        Assert.Equal(both, sut.Control.Flows.Aggregate(new FlowFilter(FlowMatch.Any, tableId: 0)));
+        Assert.Equal(default, sut.Control.Flows.Aggregate(new FlowFilter(FlowMatch.Any, tableId: 1)));
         TableStatistics table = sut.Control.ReadTable();
         Assert.Equal((total, both.PacketCount, 2u), (table.LookupCount, table.MatchedCount, table.ActiveCount));
         Assert.Equal((0, FlowWildcards.All, zero.MaxEntries + one.MaxEntries), (table.TableId, table.Wildcards, table.MaxEntries));
-        Assert.Equal(new AggregateStatistics(wild.Packets, wild.Bytes, 1), sut.Control.Aggregate(new FlowFilter(FlowMatch.Any, outPort: 3)));
-        Assert.Equal(default, sut.Control.Aggregate(new FlowFilter(FlowMatch.Any, tableId: 0xfe)));
+        Assert.Equal(new AggregateStatistics(wild.Packets, wild.Bytes, 1), sut.Control.Flows.Aggregate(new FlowFilter(FlowMatch.Any, outPort: 3)));
+        Assert.Equal(default, sut.Control.Flows.Aggregate(new FlowFilter(FlowMatch.Any, tableId: 0xfe)));
         sut.AssertNoFrameLost();
     }
 
@@ -87,7 +87,7 @@ public sealed class StatisticsTests
         {
             Dictionary<ulong, int> seen = [];
             uint cursor = 0;
-            while (sut.Control.NextFlow(ref cursor, new FlowFilter(FlowMatch.Any), out FlowStatistics s))
+            while (sut.Control.Flows.Next(ref cursor, new FlowFilter(FlowMatch.Any), out FlowStatistics s))
             {
                 seen[s.Cookie] = seen.GetValueOrDefault(s.Cookie) + 1;
                 uint other = (uint)random.Next(1000, 1100);
@@ -99,7 +99,7 @@ public sealed class StatisticsTests
             {
                 Assert.Equal((i, 1), (i, seen.GetValueOrDefault(i)));
             }
-            Assert.False(sut.Control.NextFlow(ref cursor, new FlowFilter(FlowMatch.Any), out _));
+            Assert.False(sut.Control.Flows.Next(ref cursor, new FlowFilter(FlowMatch.Any), out _));
         }
     }
 

@@ -36,7 +36,7 @@ public sealed class TimeoutTests
             sut.Time.Advance(TimeSpan.FromTicks(1) + Tick);
             sut.Control.Service();
             Assert.Empty(sut.Flows());
-            sut.Control.Barrier();
+            sut.Control.Barriers.Finish();
             FlowRemoved removed = Assert.Single(sut.Removed);
             Assert.Equal(idle != 0 && (hard == 0 || idle < hard) ? FlowRemovedReason.IdleTimeout : FlowRemovedReason.HardTimeout, removed.Reason);
             Assert.InRange(removed.Duration, TimeSpan.FromSeconds(seconds), TimeSpan.FromSeconds(seconds) + Tick);
@@ -67,7 +67,7 @@ public sealed class TimeoutTests
         }
         sut.Time.Advance(TimeSpan.FromSeconds(35 - 29.7) + Tick);
         sut.Control.Service();
-        sut.Control.Barrier();
+        sut.Control.Barriers.Finish();
         Assert.Equal((FlowRemovedReason.HardTimeout, 3UL), (sut.Removed[0].Reason, sut.Removed[0].PacketCount));
     }
 
@@ -83,7 +83,7 @@ public sealed class TimeoutTests
         Assert.Single(sut.Flows());
         sut.Time.Advance(TimeSpan.FromMilliseconds(1) + Tick);
         sut.Control.Service();
-        sut.Control.Barrier();
+        sut.Control.Barriers.Finish();
         Assert.Equal(FlowRemovedReason.IdleTimeout, Assert.Single(sut.Removed).Reason);
     }
 
@@ -145,7 +145,7 @@ public sealed class TimeoutTests
         Assert.Single(sut.Flows());
         sut.Time.Advance(TimeSpan.FromSeconds(0.1) + Tick);
         sut.Control.Service();
-        sut.Control.Barrier();
+        sut.Control.Barriers.Finish();
         Assert.InRange(Assert.Single(sut.Removed).Duration, TimeSpan.FromSeconds(10), TimeSpan.FromSeconds(10) + Tick);
     }
 
@@ -194,7 +194,7 @@ public sealed class TimeoutTests
     private static TestSwitch Small()
     {
         TestSwitch sut = new(ports: 2, new DatapathOptions { MaxExactEntries = 64, MaxWildcardEntries = 64, FrameCount = 512, LargeFrameCount = 1 });
-        sut.Control.MissBehaviour = MissBehaviour.Drop;
+        sut.Control.Pipeline.MissBehaviour = MissBehaviour.Drop;
         return sut;
     }
 

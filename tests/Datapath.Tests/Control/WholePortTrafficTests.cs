@@ -16,12 +16,12 @@ public sealed class WholePortTrafficTests
     {
         using var sut = new TestSwitch(ports: 1);
         using var device = new CountingDevice(new MemoryPort("counting", sut.Control.Frames), countsEveryPacket);
-        Assert.Equal(ControlError.None, sut.Control.AddPort(2, device));
+        Assert.Equal(ControlError.None, sut.Control.Ports.Add(2, device));
         sut.Add(FlowMatch.Any, 1, FlowAction.Output(2));
         sut.Send(1, TestPacket.Tcp());
         Assert.True(device.Inner.TryInject(TestPacket.Tcp()));
         sut.Settle();
-        Assert.True(sut.Control.TryReadPort(2, out PortStatistics statistics));
+        Assert.True(sut.Control.Ports.TryRead(2, out PortStatistics statistics));
         Assert.Equal((received, sent), (statistics.ReceivedPackets, statistics.TransmittedPackets));
     }
 
@@ -30,7 +30,7 @@ public sealed class WholePortTrafficTests
     {
         using var sut = new TestSwitch(ports: 1);
         using var device = new CountingDevice(new MemoryPort("losing", sut.Control.Frames));
-        Assert.Equal(ControlError.None, sut.Control.AddPort(2, device));
+        Assert.Equal(ControlError.None, sut.Control.Ports.Add(2, device));
         sut.Add(FlowMatch.Any, 1, FlowAction.Output(2));
         sut.Send(1, TestPacket.Tcp(), TestPacket.Tcp(), TestPacket.Tcp(), TestPacket.Tcp());
         device.Losses = new PortCounters { TransmitDropped = 2, TransmitErrors = 1 };
@@ -40,7 +40,7 @@ public sealed class WholePortTrafficTests
 
         (ulong Sent, ulong Dropped, ulong Errors) Transmitted()
         {
-            Assert.True(sut.Control.TryReadPort(2, out PortStatistics statistics));
+            Assert.True(sut.Control.Ports.TryRead(2, out PortStatistics statistics));
             return (statistics.TransmittedPackets, statistics.TransmitDropped, statistics.TransmitErrors);
         }
     }

@@ -74,7 +74,7 @@ public sealed class MatchNormalizationTests
         sut.Control.Apply(TestSwitch.Flow(a, 5, FlowModCommand.Delete));
         Assert.Empty(sut.Flows());
         sut.Add(a, 5);
-        Assert.Equal(1u, sut.Control.Aggregate(new FlowFilter(b)).FlowCount);
+        Assert.Equal(1u, sut.Control.Flows.Aggregate(new FlowFilter(b)).FlowCount);
     }
 
     [Fact]
@@ -101,12 +101,12 @@ public sealed class MatchNormalizationTests
         sut.Control.Apply(add);
         Assert.Equal(normal, Assert.Single(sut.Flows()).Match);
         sut.Control.Apply(TestSwitch.Flow(FlowMatch.Any, command: FlowModCommand.Delete));
-        sut.Control.Barrier();
+        sut.Control.Barriers.Finish();
         Assert.Equal(normal, Assert.Single(sut.Removed).Match);
         add.Flags = FlowModFlags.Emergency;
         sut.Control.Apply(add);
         uint cursor = 0;
-        Assert.True(sut.Control.NextFlow(ref cursor, new FlowFilter(FlowMatch.Any, FlowFilter.EmergencyTable), out FlowStatistics emergency));
+        Assert.True(sut.Control.Flows.Next(ref cursor, new FlowFilter(FlowMatch.Any, FlowFilter.EmergencyTable), out FlowStatistics emergency));
         Assert.Equal(normal, emergency.Match);
 
         RandomMatches random = new(11);

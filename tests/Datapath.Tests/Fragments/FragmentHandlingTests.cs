@@ -31,7 +31,7 @@ public sealed class FragmentHandlingTests
         sw.Send(1, fragments[0], small, fragments[1], fragments[2], small, TestPacket.Arp());
         Assert.Equal([small, small], sw.Received(2));
         Assert.Single(sw.Received(3));
-        Assert.Equal(3, sw.Control.ReadDrops(DropReason.Fragment));
+        Assert.Equal(3, sw.Control.Accounts.ReadDrops(DropReason.Fragment));
     }
 
     [Fact]
@@ -46,7 +46,7 @@ public sealed class FragmentHandlingTests
         Assert.Equal([TestPacket.Udp(dstPort: 5000), Whole], received);
         Assert.Single(sw.Received(3));
         Assert.Equal((2ul, (ulong)received.Sum(f => f.Length)), sw.Flows().Where(f => f.Match.TpDst == 5000).Select(f => (f.Packets, f.Bytes)).Single());
-        Assert.True(sw.Control.TryReadPort(1, out PortStatistics port));
+        Assert.True(sw.Control.Ports.TryRead(1, out PortStatistics port));
         Assert.Equal(5ul, port.ReceivedPackets);
     }
 
@@ -63,7 +63,7 @@ public sealed class FragmentHandlingTests
         ReferenceReassembler reference = new(1, 1000);
         List<byte[]?> made = [.. fragments.Select(f => reference.Accept(f, 0))];
         Assert.Equal(Whole, made[^1]);
-        Assert.True(sw.Control.TryReadPort(2, out PortStatistics port));
+        Assert.True(sw.Control.Ports.TryRead(2, out PortStatistics port));
         Assert.Equal((ulong)fragments.Count, port.TransmittedPackets);
     }
 
@@ -100,7 +100,7 @@ public sealed class FragmentHandlingTests
         using TestSwitch sw = NewSwitch(FragmentHandling.Reassemble, mtu: 1500);
         sw.Send(1, [.. fragments]);
         Assert.Empty(sw.Received(2));
-        Assert.Equal(1, sw.Control.ReadDrops(DropReason.TooLong));
+        Assert.Equal(1, sw.Control.Accounts.ReadDrops(DropReason.TooLong));
     }
 
     [Fact]
@@ -148,7 +148,7 @@ public sealed class FragmentHandlingTests
         sw.Time.Advance(TimeSpan.FromMilliseconds(1));
         sw.Settle();
         Assert.Equal(0, sw.Control.Workers[0].HeldCount);
-        Assert.Equal(2, sw.Control.ReadDrops(DropReason.ReassemblyTimeout));
+        Assert.Equal(2, sw.Control.Accounts.ReadDrops(DropReason.ReassemblyTimeout));
         sw.Send(1, fragments[2]);
         Assert.Empty(sw.Received(2));
     }
@@ -162,7 +162,7 @@ public sealed class FragmentHandlingTests
             sw.Send(1, Ipv4Fragments.Cut(Whole, 0, 1480, more: true, id));
         }
         Assert.Equal(16, sw.Control.Workers[0].HeldCount);
-        Assert.Equal(484, sw.Control.ReadDrops(DropReason.ReassemblyFull));
+        Assert.Equal(484, sw.Control.Accounts.ReadDrops(DropReason.ReassemblyFull));
     }
 
     [Theory]
@@ -173,7 +173,7 @@ public sealed class FragmentHandlingTests
         using TestSwitch sw = NewSwitch(FragmentHandling.Reassemble);
         List<byte[]> fragments = Ipv4Fragments.CutAll(Whole, 1480);
         sw.Send(1, fragments[0], fragments[1]);
-        sw.Control.FragmentHandling = next;
+        sw.Control.Pipeline.FragmentHandling = next;
         sw.Send(1, fragments[2]);
         Assert.Equal(next == FragmentHandling.Normal ? 1 : 0, sw.Received(3).Count);
         Assert.Equal(0, sw.Control.Workers[0].HeldCount);
@@ -216,7 +216,7 @@ public sealed class FragmentHandlingTests
         (udp.DlType, udp.NwProto, udp.TpDst) = (EtherType.Ipv4, IpProtocol.Udp, 5000);
         sw.Add(udp, 9, FlowAction.Output(2));
         sw.Add(FlowMatch.Any, 1, FlowAction.Output(3));
-        sw.Control.FragmentHandling = handling;
+        sw.Control.Pipeline.FragmentHandling = handling;
         return sw;
     }
 }

@@ -45,11 +45,11 @@ public sealed class AllocationTests
                 sut.Add(FlowMatch.Any, 1, [.. Enumerable.Repeat(FlowAction.Output(9), PacketCost.Plain + 1)]);
                 break;
             case "queue":
-                sut.Control.ConfigureQueue(2, new QueueConfig(5, 10_000_000));
+                sut.Control.Queues.Configure(2, new QueueConfig(5, 10_000_000));
                 sut.Add(FlowMatch.Any, 1, FlowAction.Enqueue(2, 5), FlowAction.Output(2));
                 break;
         }
-        sut.Control.MissBehaviour = MissBehaviour.Drop;
+        sut.Control.Pipeline.MissBehaviour = MissBehaviour.Drop;
         int rounds = 0;
         Assert.Equal(0, Allocations.OfOneRound(() =>
         {
@@ -74,7 +74,7 @@ public sealed class AllocationTests
             }
         }));
         Assert.Empty(sut.Flows());
-        Assert.Equal(0, sut.Control.ActionListCount);
+        Assert.Equal(0, sut.Control.ActionLists.ListCount);
     }
 
     [Fact]
@@ -87,23 +87,23 @@ public sealed class AllocationTests
         {
             sut.Add(matches[i], 1, actions[i & 1]);
         }
-        Assert.Equal(2, sut.Control.ActionListCount);
+        Assert.Equal(2, sut.Control.ActionLists.ListCount);
         for (int i = 1; i < matches.Length; i += 2)
         {
             sut.Add(matches[i], 1, actions[0]);
         }
-        sut.Control.Barrier();
-        Assert.Equal(1, sut.Control.ActionListCount);
+        sut.Control.Barriers.Finish();
+        Assert.Equal(1, sut.Control.ActionLists.ListCount);
         Assert.All(sut.Flows(), flow => Assert.Equal(actions[0], flow.Actions));
         for (int i = 1; i < matches.Length; i++)
         {
             sut.Control.Apply(TestSwitch.Flow(matches[i], 1, FlowModCommand.DeleteStrict));
         }
-        sut.Control.Barrier();
+        sut.Control.Barriers.Finish();
         Assert.Equal(actions[0], Assert.Single(sut.Flows()).Actions);
         sut.Control.Apply(TestSwitch.Flow(FlowMatch.Any, command: FlowModCommand.Delete));
-        sut.Control.Barrier();
-        Assert.Equal(0, sut.Control.ActionListCount);
+        sut.Control.Barriers.Finish();
+        Assert.Equal(0, sut.Control.ActionLists.ListCount);
     }
 
     [Fact]
@@ -122,8 +122,8 @@ public sealed class AllocationTests
             sut.Control.Apply(mod);
         }
         sut.Control.Apply(TestSwitch.Flow(FlowMatch.Any, command: FlowModCommand.Delete));
-        sut.Control.Barrier();
-        Assert.Equal((0, 0L), (sut.Control.ActionListCount, sut.Control.ActionListBytes));
+        sut.Control.Barriers.Finish();
+        Assert.Equal((0, 0L), (sut.Control.ActionLists.ListCount, sut.Control.ActionLists.UsedBytes));
         // Table 0 keeps the segments it grew to; few, for there were few exact entries at a time.
         Assert.InRange(sut.Control.Table.Memory.RentedCount, baseline, baseline + 20);
     }

@@ -50,7 +50,7 @@ public sealed class BatchExecutorTests
     {
         Random random = new(seed);
         using TestSwitch sut = new();
-        sut.Control.MissBehaviour = MissBehaviour.Drop;
+        sut.Control.Pipeline.MissBehaviour = MissBehaviour.Drop;
         sut.Configure(Closed, PortConfig.PortDown);
         byte[][] frames = [.. Enumerable.Range(0, Treatments.Length + 1).Select(i => TestPacket.Tcp(src: (uint)i))]; // the last one has no entry
         for (int i = 0; i < Treatments.Length; i++)
@@ -78,7 +78,7 @@ public sealed class BatchExecutorTests
         {
             Assert.Equal((ulong)sent[match.NwSrc], packets);
         }
-        Assert.Equal(sent[^1], sut.Control.ReadDrops(DropReason.Miss));
+        Assert.Equal(sent[^1], sut.Control.Accounts.ReadDrops(DropReason.Miss));
         sut.AssertNoFrameLost();
     }
 

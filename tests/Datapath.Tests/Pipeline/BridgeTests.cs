@@ -64,7 +64,7 @@ public sealed class BridgeTests : IDisposable
     {
         AssertSent(_sut, 1, A, B, [2, 3, 4]);
         AssertSent(_sut, 1, B, A, []);
-        Assert.Equal(1, _sut.Control.ReadDrops(DropReason.Bridge));
+        Assert.Equal(1, _sut.Control.Accounts.ReadDrops(DropReason.Bridge));
     }
 
     [Fact]
@@ -74,7 +74,7 @@ public sealed class BridgeTests : IDisposable
         {
             AssertSent(_sut, 1, A, 0x0180_c200_0000 | last, []);
         }
-        Assert.Equal(16, _sut.Control.ReadDrops(DropReason.Bridge));
+        Assert.Equal(16, _sut.Control.Accounts.ReadDrops(DropReason.Bridge));
         AssertSent(_sut, 2, B, A, [1, 3, 4]);
         AssertSent(_sut, 1, A, 0x0180_c200_0010, [2, 3, 4]);
     }
@@ -101,7 +101,7 @@ public sealed class BridgeTests : IDisposable
     public void A_station_behind_a_port_that_is_gone_is_flooded()
     {
         AssertSent(_sut, 3, B, A, [1, 2, 4]);
-        Assert.Equal(ControlError.None, _sut.Control.RemovePort(3));
+        Assert.Equal(ControlError.None, _sut.Control.Ports.Remove(3));
         _sut.Send(1, TestPacket.Udp(dlSrc: A, dlDst: B));
         Assert.Single(_sut.Received(2));
         Assert.Single(_sut.Received(4));
@@ -191,7 +191,7 @@ public sealed class BridgeTests : IDisposable
     public void Standalone_misses_are_bridged_without_the_controller()
     {
         using TestSwitch sut = new() { KeepsFrames = true };
-        sut.Control.MissBehaviour = MissBehaviour.Normal;
+        sut.Control.Pipeline.MissBehaviour = MissBehaviour.Normal;
         AssertSent(sut, 1, A, B, [2, 3, 4]);
         AssertSent(sut, 2, B, A, [1]);
         Assert.Empty(sut.PacketIns);
@@ -220,7 +220,7 @@ public sealed class BridgeTests : IDisposable
     private static void SetLink(TestSwitch sut, ushort port, bool up)
     {
         sut[port].SetLink(up);
-        sut.Control.AnnounceLinkChange();
+        sut.Control.Ports.AnnounceLinkChange();
         sut.Settle();
         sut.Settle(); // passes that may have learned meanwhile have ended
     }

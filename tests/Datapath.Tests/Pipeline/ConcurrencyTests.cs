@@ -53,7 +53,7 @@ public sealed class ConcurrencyTests
     public void Nor_among_entries_of_hundreds_of_masks(Change change)
     {
         using TestSwitch sut = new(ports: 2, new DatapathOptions { FlowCacheCapacity = 8 });
-        sut.Control.MissBehaviour = MissBehaviour.Drop;
+        sut.Control.Pipeline.MissBehaviour = MissBehaviour.Drop;
         for (int mask = 0; mask < 400; mask++)
         {
             int source = (mask % 20) + 1;
@@ -74,7 +74,7 @@ public sealed class ConcurrencyTests
         const int flows = 16;
         const ushort versions = 20_000;
         using TestSwitch sut = new(ports: 2, new DatapathOptions { FlowCacheCapacity = cacheCapacity });
-        sut.Control.MissBehaviour = MissBehaviour.Drop;
+        sut.Control.Pipeline.MissBehaviour = MissBehaviour.Drop;
         UseCache(sut);
         for (ushort version = 0; version < flows; version++)
         {
@@ -100,7 +100,7 @@ public sealed class ConcurrencyTests
                 return outstanding == 0;
             });
         }
-        Assert.Equal(0, sut.Control.ReadDrops(DropReason.Miss));
+        Assert.Equal(0, sut.Control.Accounts.ReadDrops(DropReason.Miss));
         sut.AssertNoFrameLost();
 
         void Follow(ushort version)
@@ -139,10 +139,10 @@ public sealed class ConcurrencyTests
             probe.Inject(version, 3);
             probe.CollectAll(version);
             sut.Control.Apply(TestSwitch.Flow(FlowMatch.Any, command: FlowModCommand.Delete));
-            sut.Control.Barrier();
-            long misses = sut.Control.ReadDrops(DropReason.Miss);
+            sut.Control.Barriers.Finish();
+            long misses = sut.Control.Accounts.ReadDrops(DropReason.Miss);
             Assert.True(sut[1].TryInject(Probe.Frame(version)));
-            Await(() => sut.Control.ReadDrops(DropReason.Miss) == misses + 1);
+            Await(() => sut.Control.Accounts.ReadDrops(DropReason.Miss) == misses + 1);
             Assert.Equal(0, sut[2].PendingCollect);
         }
     }
@@ -173,8 +173,8 @@ public sealed class ConcurrencyTests
             }
             Await(() => (received += sut.Discard(2)) == sent);
         }
-        Assert.Equal(0, sut.Control.ReadDrops(DropReason.Miss));
-        Assert.Equal((ulong)sent, sut.Control.Aggregate(new FlowFilter(FlowMatch.Any)).PacketCount);
+        Assert.Equal(0, sut.Control.Accounts.ReadDrops(DropReason.Miss));
+        Assert.Equal((ulong)sent, sut.Control.Flows.Aggregate(new FlowFilter(FlowMatch.Any)).PacketCount);
         Assert.Equal((uint)stable, sut.Control.ReadTable(0).ActiveCount);
         sut.AssertNoFrameLost();
     }
@@ -214,7 +214,7 @@ public sealed class ConcurrencyTests
         Assert.All(sut.Flows(), flow => Assert.Equal(((ulong)perPort, (ulong)(perPort * frame.Length)), (flow.Packets, flow.Bytes)));
         for (ushort port = 1; port <= 4; port++)
         {
-            sut.Control.TryReadPort(port, out PortStatistics s);
+            sut.Control.Ports.TryRead(port, out PortStatistics s);
             Assert.Equal(((ulong)perPort, (ulong)received[port]), (s.ReceivedPackets, s.TransmittedPackets));
             Assert.Equal((ulong)(received[port] * frame.Length), s.TransmittedBytes);
         }
@@ -274,19 +274,19 @@ public sealed class ConcurrencyTests
             for (int i = 0; i < 1000; i++)
             {
                 Softswitch.Ports.Memory.MemoryPort guest = new("guest", sut.Control.Frames, capacity: 64);
-                Assert.Equal(ControlError.None, sut.Control.AddPort(9, guest));
+                Assert.Equal(ControlError.None, sut.Control.Ports.Add(9, guest));
                 for (int j = 0; j < 100 && sent - received < 300; j++)
                 {
                     Assert.True(sut[1].TryInject(frame));
                     sent++;
                     received += sut.Discard(2);
                 }
-                Assert.Equal(ControlError.None, sut.Control.RemovePort(9));
+                Assert.Equal(ControlError.None, sut.Control.Ports.Remove(9));
             }
             Await(() => (received += sut.Discard(2)) == sent);
-            sut.Control.Barrier();
+            sut.Control.Barriers.Finish();
         }
-        Assert.Equal((ulong)sent, sut.Control.Aggregate(new FlowFilter(FlowMatch.Any)).PacketCount);
+        Assert.Equal((ulong)sent, sut.Control.Flows.Aggregate(new FlowFilter(FlowMatch.Any)).PacketCount);
         sut.AssertNoFrameLost();
     }
 
@@ -303,13 +303,13 @@ public sealed class ConcurrencyTests
                 probe.Collect(version);
             }
             probe.CollectAll(versions);
-            sut.Control.Barrier();
+            sut.Control.Barriers.Finish();
         }
-        Assert.Equal(0, sut.Control.ReadDrops(DropReason.Miss) + sut.Control.ReadDrops(DropReason.Action));
+        Assert.Equal(0, sut.Control.Accounts.ReadDrops(DropReason.Miss) + sut.Control.Accounts.ReadDrops(DropReason.Action));
         sut.AssertNoFrameLost();
         sut.Control.Apply(TestSwitch.Flow(FlowMatch.Any, command: FlowModCommand.Delete));
-        sut.Control.Barrier();
-        Assert.Equal(0, sut.Control.ActionListCount);
+        sut.Control.Barriers.Finish();
+        Assert.Equal(0, sut.Control.ActionLists.ListCount);
     }
 
     /// <summary>Entries that concern no packet here, of so many masks that workers remember what they find.</summary>
@@ -331,7 +331,7 @@ public sealed class ConcurrencyTests
     private static TestSwitch Silent(int ports = 2, int workers = 1)
     {
         TestSwitch sut = new(ports, new DatapathOptions { Workers = workers });
-        sut.Control.MissBehaviour = MissBehaviour.Drop;
+        sut.Control.Pipeline.MissBehaviour = MissBehaviour.Drop;
         return sut;
     }
 

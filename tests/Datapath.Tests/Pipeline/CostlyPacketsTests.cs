@@ -88,7 +88,7 @@ public sealed class CostlyPacketsTests : IDisposable
         Worker.PollOnce();
         int left = TestSwitch.Discard(_sut[3]);
         BarrierProgress progress = default;
-        while (!_sut.Control.TryBarrier(ref progress, _sut.Control.EndOfFlowRemoved))
+        while (!_sut.Control.Barriers.TryFinish(ref progress, _sut.Control.Flows.Removed.EndOfReports))
         {
             Worker.PollOnce();
             left += TestSwitch.Discard(_sut[3]);
@@ -151,7 +151,7 @@ public sealed class CostlyPacketsTests : IDisposable
         ulong before = 0;
         while (Worker.PollOnce() > 0)
         {
-            ulong made = _sut.Control.FindPort(3)!.ReadAccount().Egress.Entered;
+            ulong made = _sut.Control.Ports.Find(3)!.ReadAccount().Egress.Entered;
             Assert.InRange(made - before, 0ul, (ulong)(PacketBatch.Capacity * PacketCost.Plain));
             before = made;
             TestSwitch.Discard(_sut[3]);
@@ -167,7 +167,7 @@ public sealed class CostlyPacketsTests : IDisposable
     {
         const int batch = Worker.BatchesPerQueue * PacketBatch.Capacity;
         using TestSwitch sut = new(PacketCost.Plain + 20);
-        sut.Control.MissBehaviour = MissBehaviour.Normal;
+        sut.Control.Pipeline.MissBehaviour = MissBehaviour.Normal;
         if (!byMiss)
         {
             Assert.Equal(ControlError.None, sut.Add(FlowMatch.Any, 1, FlowAction.Output(PortNumber.Normal)));
@@ -195,7 +195,7 @@ public sealed class CostlyPacketsTests : IDisposable
         using TestSwitch sut = new(ports);
         MacAddress own = new(0x0200_0000_1234);
         Assert.Equal(ControlError.None, sut.Add(FlowMatch.Any, 1, byTable ? [FlowAction.Output(PortNumber.Flood)] : []));
-        sut.Control.InBand = byTable ? null : new InBandTraffic(own, [], [], []);
+        sut.Control.Pipeline.InBand = byTable ? null : new InBandTraffic(own, [], [], []);
         byte[] frame = byTable ? Frame(1) : TestPacket.Arp(dlSrc: own.Value);
         for (ushort port = 1; port <= 20; port++)
         {
@@ -210,7 +210,7 @@ public sealed class CostlyPacketsTests : IDisposable
             ulong made = 0;
             for (ushort port = 1; port <= ports; port++)
             {
-                made += sut.Control.FindPort(port)!.ReadAccount().Egress.Entered;
+                made += sut.Control.Ports.Find(port)!.ReadAccount().Egress.Entered;
                 TestSwitch.Discard(sut[port]);
             }
             Assert.InRange(made - before, 0ul, (ulong)(((PacketBatch.Capacity + 1) * ports) + PacketCost.Slice));
@@ -231,7 +231,7 @@ public sealed class CostlyPacketsTests : IDisposable
         InjectSegment(1, payload: 70, segmentSize: 7);
         Finish();
         Assert.Empty(_sut.Received(3));
-        Assert.Equal(3, _sut.Control.ReadDrops(DropReason.TinySegments));
+        Assert.Equal(3, _sut.Control.Accounts.ReadDrops(DropReason.TinySegments));
         InjectSegment(1, payload: 60 * 1000, segmentSize: 60);
         InjectSegment(1, payload: 80, segmentSize: 8);
         Finish();
@@ -268,7 +268,7 @@ public sealed class CostlyPacketsTests : IDisposable
         Assert.True(_sut[1].TryInject(large));
         int left = Finish(3);
         Assert.InRange(left, PacketCost.Most / 17, MostOutputs / 2);
-        Assert.Equal(1, _sut.Control.ReadDrops(DropReason.TooManyOutputs));
+        Assert.Equal(1, _sut.Control.Accounts.ReadDrops(DropReason.TooManyOutputs));
         AssertAccounts();
     }
 
@@ -282,7 +282,7 @@ public sealed class CostlyPacketsTests : IDisposable
         int left = TestSwitch.Discard(_sut[3]);
         Assert.InRange(left, 1, MostInPass);
         BarrierProgress progress = default;
-        while (!_sut.Control.TryBarrier(ref progress, _sut.Control.EndOfFlowRemoved))
+        while (!_sut.Control.Barriers.TryFinish(ref progress, _sut.Control.Flows.Removed.EndOfReports))
         {
             Assert.True(progress.IsHeldUp);
             Worker.PollOnce();
@@ -303,7 +303,7 @@ public sealed class CostlyPacketsTests : IDisposable
         {
             SendOut(FlowAction.Output(4));
         }
-        Assert.Equal(8, _sut.Control.ReadDrops(DropReason.PacketOutQueueFull));
+        Assert.Equal(8, _sut.Control.Accounts.ReadDrops(DropReason.PacketOutQueueFull));
         int left = Finish(3);
         Assert.Equal(2 * MostOutputs, left);
         Assert.Equal(100, TestSwitch.Discard(_sut[4]));
@@ -318,7 +318,7 @@ public sealed class CostlyPacketsTests : IDisposable
         int left = 0;
         BarrierProgress progress = default;
         Worker.PollOnce();
-        while (!_sut.Control.TryBarrier(ref progress, _sut.Control.EndOfFlowRemoved))
+        while (!_sut.Control.Barriers.TryFinish(ref progress, _sut.Control.Flows.Removed.EndOfReports))
         {
             left += TestSwitch.Discard(_sut[3]);
             Worker.PollOnce();
@@ -349,10 +349,10 @@ public sealed class CostlyPacketsTests : IDisposable
         Worker.PollOnce();
         int left = TestSwitch.Discard(_sut[3]);
         Assert.Equal(5, Worker.HeldCount);
-        Assert.Equal(ControlError.None, _sut.Control.RemovePort(1));
+        Assert.Equal(ControlError.None, _sut.Control.Ports.Remove(1));
         left += Finish(3);
         Assert.InRange(left, 1, MostInPass);
-        Assert.Equal(5, _sut.Control.ReadDrops(DropReason.NoSuchPort));
+        Assert.Equal(5, _sut.Control.Accounts.ReadDrops(DropReason.NoSuchPort));
         Assert.Equal(0, Worker.HeldCount);
     }
 
@@ -481,7 +481,7 @@ public sealed class CostlyPacketsTests : IDisposable
         AccountReading reading;
         using (_sut.Control.EnterWithoutTable())
         {
-            reading = _sut.Control.ReadAccounts();
+            reading = _sut.Control.Accounts.Read();
         }
         Assert.All(reading.Rows, row => Assert.Equal(0, row.Unaccounted + row.Held));
     }

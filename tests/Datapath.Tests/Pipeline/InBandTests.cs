@@ -112,8 +112,8 @@ public sealed class InBandTests : IDisposable
         {
             Assert.Equal(ControlError.None, _sut.Switch.Control.Apply(mod));
         }
-        Assert.Equal(table == "emergency", _sut.Switch.Control.EnterEmergency());
-        _sut.Switch.Control.MissBehaviour = table == "none, dropped" ? MissBehaviour.Drop : MissBehaviour.Controller;
+        Assert.Equal(table == "emergency", _sut.Switch.Control.Flows.Emergency.Enter());
+        _sut.Switch.Control.Pipeline.MissBehaviour = table == "none, dropped" ? MissBehaviour.Drop : MissBehaviour.Controller;
 
         _sut.Switch.Send(1, frame);
 
@@ -133,9 +133,9 @@ public sealed class InBandTests : IDisposable
         _sut.Switch.Settle();
         Assert.Equal(answer, Assert.Single(_sut.Switch.Received(3)));
         Assert.Equal(request, Assert.Single(_sut.Switch.Received(1)));
-        Assert.True(_sut.Switch.Control.TryReadPort(3, out PortStatistics port));
+        Assert.True(_sut.Switch.Control.Ports.TryRead(3, out PortStatistics port));
         Assert.Equal((1UL, (ulong)request.Length, 1UL, (ulong)answer.Length), (port.ReceivedPackets, port.ReceivedBytes, port.TransmittedPackets, port.TransmittedBytes));
-        Assert.True(_sut.Switch.Control.TryReadPort(PortNumber.Local, out PortStatistics local));
+        Assert.True(_sut.Switch.Control.Ports.TryRead(PortNumber.Local, out PortStatistics local));
         Assert.Equal((1UL, 1UL), (local.ReceivedPackets, local.TransmittedPackets));
     }
 
@@ -156,7 +156,7 @@ public sealed class InBandTests : IDisposable
         Assert.True(blocked.Local.TryInject(request));
         blocked.Switch.Settle();
         Assert.DoesNotContain(request, blocked.Switch.Received(1)); // it listens
-        Assert.Equal(1, blocked.Switch.Control.ReadDrops(DropReason.Action)); // nowhere to go
+        Assert.Equal(1, blocked.Switch.Control.Accounts.ReadDrops(DropReason.Action)); // nowhere to go
     }
 
     [Fact]
@@ -182,7 +182,7 @@ public sealed class InBandTests : IDisposable
     [Fact]
     public void Without_it_and_after_it_the_table_has_the_say()
     {
-        _sut.Switch.Control.InBand = null;
+        _sut.Switch.Control.Pipeline.InBand = null;
         _sut.Switch.Send(1, Others["tcp of the controller to us"].Frame);
         Assert.Empty(_sut.Local.Collect());
         _sut.AssertLookedUp(1);
@@ -248,9 +248,9 @@ public sealed class InBandTests : IDisposable
         {
             Switch = new TestSwitch(options: options);
             Local = new MemoryPort("local", Switch.Control.Frames, capacity: 4096) { HardwareAddress = new(InBandTests.Local) };
-            Assert.Equal(ControlError.None, Switch.Control.AddPort(PortNumber.Local, Local));
+            Assert.Equal(ControlError.None, Switch.Control.Ports.Add(PortNumber.Local, Local));
             Switch.Add(FlowMatch.Any, ushort.MaxValue);
-            Switch.Control.InBand = new InBandTraffic(
+            Switch.Control.Pipeline.InBand = new InBandTraffic(
                 new(InBandTests.Local), [new InBandController(Be32.FromHost(ControllerIp), Be16.FromHost(ControllerPort))], [ListenPort],
                 [Be32.FromHost(GatewayIp), Be32.FromHost(OwnIp)]);
         }

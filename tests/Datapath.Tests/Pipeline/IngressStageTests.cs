@@ -19,7 +19,7 @@ public sealed class IngressStageTests
     public void What_is_left_of_a_mixed_batch_keeps_its_order(int seed)
     {
         using TestSwitch sut = new() { KeepsFrames = true };
-        sut.Control.FragmentHandling = FragmentHandling.Drop;
+        sut.Control.Pipeline.FragmentHandling = FragmentHandling.Drop;
         sut.Configure(1, PortConfig.NoReceiveStp);
         sut.Add(FlowMatch.Any, 1, FlowAction.Output(2));
         Random random = new(seed);
@@ -34,7 +34,7 @@ public sealed class IngressStageTests
         Assert.Equal(sent.Where(packet => packet.Ends == null).Select(packet => packet.Frame), sut.Received(2));
         Assert.All(
             [DropReason.Runt, DropReason.IngressClosed, DropReason.Fragment],
-            reason => Assert.Equal(sent.Count(packet => packet.Ends == reason), sut.Control.ReadDrops(reason)));
+            reason => Assert.Equal(sent.Count(packet => packet.Ends == reason), sut.Control.Accounts.ReadDrops(reason)));
     }
 
     [Fact]
@@ -60,7 +60,7 @@ public sealed class IngressStageTests
         sut.Control.PacketOut(FlowMod.NoBuffer, 1, [FlowAction.Output(PortNumber.Table)], frame);
         sut.Settle();
         Assert.Equal([frame], sut.Received(2));
-        Assert.True(sut.Control.TryReadPort(1, out PortStatistics port));
+        Assert.True(sut.Control.Ports.TryRead(1, out PortStatistics port));
         Assert.Equal((0UL, 0UL), (port.ReceivedPackets, port.ReceiveDropped));
     }
 }

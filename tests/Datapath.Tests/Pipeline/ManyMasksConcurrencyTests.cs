@@ -26,7 +26,7 @@ public sealed class ManyMasksConcurrencyTests
     public void Every_packet_finds_the_same_entry_all_the_while(int cacheCapacity, int seed)
     {
         using TestSwitch sut = new(ports: 2, new DatapathOptions { FlowCacheCapacity = cacheCapacity });
-        sut.Control.MissBehaviour = MissBehaviour.Drop;
+        sut.Control.Pipeline.MissBehaviour = MissBehaviour.Drop;
         NearMisses misses = new(new NearMissStyle("concurrent", Packets: 40, Share: 0.3, LeastPrefix: 0, MostPrefix: 32, MostWrong: 1), seed);
         byte[][] frames = [.. MakeFrames(misses).Take(150)];
         FlowMatch[] packets = [.. frames.Select(frame => ReferenceParser.Parse(frame, 1))];
@@ -86,10 +86,10 @@ public sealed class ManyMasksConcurrencyTests
                     return outstanding == 0;
                 },
                 "all packets have come out");
-            sut.Control.Barrier();
+            sut.Control.Barriers.Finish();
         }
         Assert.True(masks > 900, $"{masks} masks are not many");
-        Assert.Equal(0, sut.Control.ReadDrops(DropReason.Miss));
+        Assert.Equal(0, sut.Control.Accounts.ReadDrops(DropReason.Miss));
         sut.AssertNoFrameLost();
 
         void Install(FlowMatch match, ushort priority)

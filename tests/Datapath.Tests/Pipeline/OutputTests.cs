@@ -21,9 +21,9 @@ public sealed class OutputTests
         Assert.Equal([Frame, Frame, Frame], sut.Received(2));
         AssertNothingAt(sut, 1, 3, 4);
         Assert.Equal((3UL, 3UL * (ulong)Frame.Length), (sut.Flows()[0].Packets, sut.Flows()[0].Bytes));
-        Assert.True(sut.Control.TryReadPort(1, out PortStatistics one));
+        Assert.True(sut.Control.Ports.TryRead(1, out PortStatistics one));
         Assert.Equal((3UL, 3UL * (ulong)Frame.Length, 0UL), (one.ReceivedPackets, one.ReceivedBytes, one.TransmittedPackets));
-        Assert.True(sut.Control.TryReadPort(2, out PortStatistics two));
+        Assert.True(sut.Control.Ports.TryRead(2, out PortStatistics two));
         Assert.Equal((3UL, 3UL * (ulong)Frame.Length, 0UL), (two.TransmittedPackets, two.TransmittedBytes, two.ReceivedPackets));
     }
 
@@ -49,14 +49,14 @@ public sealed class OutputTests
         sut.Send(1, Frame);
         AssertNothingAt(sut, 1);
         Assert.Single(sut.Received(2));
-        Assert.Equal(1, sut.Control.ReadDrops(DropReason.OutputToIngress));
+        Assert.Equal(1, sut.Control.Accounts.ReadDrops(DropReason.OutputToIngress));
         sut.Add(FlowMatch.Any, 1, FlowAction.Output(PortNumber.InPort));
         sut.Send(1, Frame);
         Assert.Equal([Frame], sut.Received(1));
         sut.Add(FlowMatch.Any, 1, FlowAction.Output(1));
         sut.Send(1, Frame);
         AssertNothingAt(sut, 1, 2, 3, 4);
-        Assert.Equal(2, sut.Control.ReadDrops(DropReason.OutputToIngress));
+        Assert.Equal(2, sut.Control.Accounts.ReadDrops(DropReason.OutputToIngress));
     }
 
     [Fact]
@@ -92,10 +92,10 @@ public sealed class OutputTests
         sut.Send(2, Frame);
         Assert.Equal((2, PacketInReason.NoMatch), (sut.PacketIns[0].InPort, sut.PacketIns[0].Reason));
         Assert.Equal(Frame, sut.PacketIns[0].Data);
-        sut.Control.MissBehaviour = MissBehaviour.Drop;
+        sut.Control.Pipeline.MissBehaviour = MissBehaviour.Drop;
         sut.Send(2, Frame);
         Assert.Single(sut.PacketIns);
-        Assert.Equal(1, sut.Control.ReadDrops(DropReason.Miss));
+        Assert.Equal(1, sut.Control.Accounts.ReadDrops(DropReason.Miss));
     }
 
     [Fact]
@@ -103,12 +103,12 @@ public sealed class OutputTests
     {
         using TestSwitch sut = With(FlowAction.Output(PortNumber.Local));
         sut.Send(1, Frame);
-        Assert.Equal(1, sut.Control.ReadDrops(DropReason.NoSuchPort));
+        Assert.Equal(1, sut.Control.Accounts.ReadDrops(DropReason.NoSuchPort));
         sut.AddPort(PortNumber.Local);
         sut.Send(1, Frame);
         Assert.Equal([Frame], sut.Received(PortNumber.Local));
         sut.Send(PortNumber.Local, Frame);
-        Assert.Equal(1, sut.Control.ReadDrops(DropReason.OutputToIngress));
+        Assert.Equal(1, sut.Control.Accounts.ReadDrops(DropReason.OutputToIngress));
         sut.Add(FlowMatch.Any, 1, FlowAction.Output(PortNumber.InPort));
         sut.Send(PortNumber.Local, Frame);
         Assert.Equal([Frame], sut.Received(PortNumber.Local));
@@ -129,7 +129,7 @@ public sealed class OutputTests
             using TestSwitch sut = With(actions);
             sut.Send(1, Frame);
             AssertNothingAt(sut, 1, 2, 3, 4);
-            Assert.Equal(1, sut.Control.ReadDrops(reason));
+            Assert.Equal(1, sut.Control.Accounts.ReadDrops(reason));
             Assert.Equal(1UL, sut.Flows()[0].Packets);
         }
     }
@@ -140,7 +140,7 @@ public sealed class OutputTests
         using TestSwitch sut = new(ports: 1) { KeepsFrames = true };
         sut.Add(FlowMatch.Any, 1, FlowAction.Output(PortNumber.Flood));
         sut.Send(1, Frame);
-        Assert.Equal(1, sut.Control.ReadDrops(DropReason.Action));
+        Assert.Equal(1, sut.Control.Accounts.ReadDrops(DropReason.Action));
     }
 
     [Fact]
@@ -149,8 +149,8 @@ public sealed class OutputTests
         using TestSwitch sut = With(FlowAction.Output(2));
         sut.Send(1, Frame, [], new byte[1], new byte[13], Frame[..14], Frame);
         Assert.Equal([Frame, Frame[..14], Frame], sut.Received(2));
-        Assert.Equal(3, sut.Control.ReadDrops(DropReason.Runt));
-        sut.Control.TryReadPort(1, out PortStatistics one);
+        Assert.Equal(3, sut.Control.Accounts.ReadDrops(DropReason.Runt));
+        sut.Control.Ports.TryRead(1, out PortStatistics one);
         Assert.Equal((6UL, 3UL), (one.ReceivedPackets, one.ReceiveErrors));
         Assert.Equal(3UL, sut.Control.ReadTable(0).LookupCount);
     }
@@ -166,8 +166,8 @@ public sealed class OutputTests
         }
         sut.Settle();
         long delivered = sut.Received(2).Count + sut.Received(3).Count + sut.Received(4).Count;
-        Assert.Equal(4 * 200, delivered + sut.Control.ReadDrops(DropReason.NoFrame));
-        Assert.InRange(sut.Control.ReadDrops(DropReason.NoFrame), 1, 599);
+        Assert.Equal(4 * 200, delivered + sut.Control.Accounts.ReadDrops(DropReason.NoFrame));
+        Assert.InRange(sut.Control.Accounts.ReadDrops(DropReason.NoFrame), 1, 599);
     }
 
     [Fact]
@@ -175,12 +175,12 @@ public sealed class OutputTests
     {
         using TestSwitch sut = new(ports: 1);
         using Softswitch.Ports.Memory.MemoryPort narrow = new("narrow", sut.Control.Frames, capacity: 4);
-        Assert.Equal(ControlError.None, sut.Control.AddPort(2, narrow));
+        Assert.Equal(ControlError.None, sut.Control.Ports.Add(2, narrow));
         sut.Add(FlowMatch.Any, 1, FlowAction.Output(2));
         sut.Send(1, [.. Enumerable.Repeat(Frame, 100)]);
         Assert.Equal(4, narrow.Collect().Count);
-        Assert.Equal(96, sut.Control.ReadDrops(DropReason.TransmitQueueFull));
-        sut.Control.TryReadPort(2, out PortStatistics two);
+        Assert.Equal(96, sut.Control.Accounts.ReadDrops(DropReason.TransmitQueueFull));
+        sut.Control.Ports.TryRead(2, out PortStatistics two);
         Assert.Equal((4UL, 4UL * (ulong)Frame.Length, 96UL), (two.TransmittedPackets, two.TransmittedBytes, two.TransmitDropped));
         narrow.FarFrames.Drain();
         sut.AssertNoFrameLost();
@@ -210,7 +210,7 @@ public sealed class OutputTests
 
     private static void AssertReceived(TestSwitch sut, ushort[] expected)
     {
-        foreach (PortDescription port in sut.Control.Ports)
+        foreach (PortDescription port in sut.Control.Ports.Descriptions)
         {
             Assert.Equal(expected.Contains(port.Number) ? 1 : 0, sut.Received(port.Number).Count(f => f.AsSpan().SequenceEqual(Frame)));
         }

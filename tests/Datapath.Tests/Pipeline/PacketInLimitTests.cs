@@ -45,8 +45,8 @@ public sealed class PacketInLimitTests
         Assert.Equal(Steps, sut.PacketIns.Count(p => p.InPort == 1 && p.Data.Length is 64 or 68));
         Assert.Equal(Steps, sut.PacketIns.Count(p => p.Reason == PacketInReason.Action));
         int delivered = sut.PacketIns.Count(p => p.InPort == 1 && p.Data.AsSpan().SequenceEqual(Flood));
-        Assert.Equal(flooded - delivered, sut.Control.ReadDrops(DropReason.PacketInLimit) + sut.Control.ReadDrops(DropReason.PacketInQueueFull));
-        Assert.True(sut.Control.ReadDrops(DropReason.PacketInLimit) > flooded / 2);
+        Assert.Equal(flooded - delivered, sut.Control.Accounts.ReadDrops(DropReason.PacketInLimit) + sut.Control.Accounts.ReadDrops(DropReason.PacketInQueueFull));
+        Assert.True(sut.Control.Accounts.ReadDrops(DropReason.PacketInLimit) > flooded / 2);
         sut.AssertNoFrameLost();
     }
 
@@ -92,7 +92,7 @@ public sealed class PacketInLimitTests
     public void Without_a_limit_all_are_delivered()
     {
         using TestSwitch sut = new(options: new DatapathOptions { PacketInRate = 0 });
-        sut.Control.MissBehaviour = MissBehaviour.Controller;
+        sut.Control.Pipeline.MissBehaviour = MissBehaviour.Controller;
         for (int i = 0; i < 100; i++)
         {
             sut.Send(1, [.. Enumerable.Repeat(Flood, 100)]);
@@ -108,7 +108,7 @@ public sealed class PacketInLimitTests
         DatapathOptions options = new();
         Assert.InRange(options.PacketInBurst, 1, options.FrameCount / 6);
         using TestSwitch sut = new(options: new DatapathOptions { PacketInBurst = 682 }) { KeepsFrames = true };
-        sut.Control.MissBehaviour = MissBehaviour.Controller;
+        sut.Control.Pipeline.MissBehaviour = MissBehaviour.Controller;
         byte[][] burst = [.. Enumerable.Range(0, 682).Select(i => TestPacket.Udp(srcPort: (ushort)i))];
         for (int round = 0; round < 3; round++)
         {
@@ -118,7 +118,7 @@ public sealed class PacketInLimitTests
             sut.PacketIns.Clear();
             sut.Time.Advance(TimeSpan.FromSeconds(1));
         }
-        Assert.Equal(0, sut.Control.ReadDrops(DropReason.PacketInLimit) + sut.Control.ReadDrops(DropReason.PacketInQueueFull));
+        Assert.Equal(0, sut.Control.Accounts.ReadDrops(DropReason.PacketInLimit) + sut.Control.Accounts.ReadDrops(DropReason.PacketInQueueFull));
     }
 
     [Fact]
@@ -127,7 +127,7 @@ public sealed class PacketInLimitTests
         using TestSwitch sut = Create();
         sut.Send(1, [.. Enumerable.Repeat(Flood, Burst + 20)]);
         Assert.Equal(Burst, sut.PacketIns.Count);
-        Assert.Equal(ControlError.None, sut.Control.RemovePort(1));
+        Assert.Equal(ControlError.None, sut.Control.Ports.Remove(1));
         Drain(sut);
 
         Assert.Equal(Burst, sut.PacketIns.Count);
@@ -137,7 +137,7 @@ public sealed class PacketInLimitTests
     private static TestSwitch Create()
     {
         TestSwitch sut = new(options: new DatapathOptions { PacketInRate = Rate, PacketInBurst = Burst });
-        sut.Control.MissBehaviour = MissBehaviour.Controller;
+        sut.Control.Pipeline.MissBehaviour = MissBehaviour.Controller;
         return sut;
     }
 

@@ -55,7 +55,7 @@ public sealed class PassTests
             Assert.Equal(ControlError.None, Change(FlowModCommand.Add, other));
         }
         using HookedPort port = new(new MemoryPort("p9", sut.Control.Frames));
-        Assert.Equal(ControlError.None, sut.Control.AddPort(9, port));
+        Assert.Equal(ControlError.None, sut.Control.Ports.Add(9, port));
         int asked = 0;
         port.OnReceive = () =>
         {
@@ -87,7 +87,7 @@ public sealed class PassTests
     {
         const int flows = 5;
         using TestSwitch sut = new();
-        sut.Control.MissBehaviour = MissBehaviour.Drop;
+        sut.Control.Pipeline.MissBehaviour = MissBehaviour.Drop;
         for (uint flow = 0; flow + 1 < flows; flow++) // the last one has no entry
         {
             FlowMatch match = FlowMatch.Any with { DlType = 0x0800, NwSrc = flow };
@@ -119,7 +119,7 @@ public sealed class PassTests
         int[] all = [.. sent.SelectMany(flow => flow)];
         Assert.All(
             sut.Flows().Where(flow => !flow.IsExact), flow => Assert.Equal((ulong)all.Count(one => one == flow.Match.NwSrc), flow.Packets));
-        Assert.Equal(all.Count(flow => flow + 1 == flows), sut.Control.ReadDrops(DropReason.Miss));
+        Assert.Equal(all.Count(flow => flow + 1 == flows), sut.Control.Accounts.ReadDrops(DropReason.Miss));
         sut.AssertNoFrameLost();
     }
 

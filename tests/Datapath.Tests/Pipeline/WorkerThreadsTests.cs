@@ -56,7 +56,7 @@ public sealed class WorkerThreadsTests : IDisposable
         Assert.False(flooded.Datapath.Workers[0].Sleep.IsAsleep);
         using (flooded.Datapath.EnterWithoutTable())
         {
-            flooded.Datapath.Barrier();
+            flooded.Datapath.Barriers.Finish();
         }
     }
 
@@ -111,7 +111,7 @@ public sealed class WorkerThreadsTests : IDisposable
         }
         using (broken.Datapath.EnterWithoutTable())
         {
-            broken.Datapath.Barrier(); // nobody waits for it
+            broken.Datapath.Barriers.Finish(); // nobody waits for it
         }
         Assert.True(_threads.Remove(broken.Datapath.Workers));
         Assert.Single(ReadFailures());
@@ -231,12 +231,12 @@ public sealed class WorkerThreadsTests : IDisposable
             Datapath = new DatapathControl(Options, test._frames);
             _in = new MemoryPort("in", test._frames);
             _out = new MemoryPort("out", test._frames);
-            Assert.Equal(ControlError.None, Datapath.AddPort(1, _in));
-            Assert.Equal(ControlError.None, Datapath.AddPort(2, _out));
+            Assert.Equal(ControlError.None, Datapath.Ports.Add(1, _in));
+            Assert.Equal(ControlError.None, Datapath.Ports.Add(2, _out));
             Assert.Equal(ControlError.None, Datapath.Apply(new FlowMod { Match = FlowMatch.Any, Actions = actions }));
             if (more != null)
             {
-                Assert.Equal(ControlError.None, Datapath.AddPort(3, more));
+                Assert.Equal(ControlError.None, Datapath.Ports.Add(3, more));
             }
         }
 

@@ -23,8 +23,8 @@ public sealed class EnqueueTests : IDisposable
         _sut.Add(FlowMatch.Any, 1, FlowAction.Enqueue(2, 5));
         _sut.Send(1, Frame, Frame, Frame);
         Assert.Equal([Frame, Frame, Frame], _sut.Received(2));
-        Assert.Equal([new QueueStatistics(2, 5, 3000, 3, 0), new QueueStatistics(2, 6, 0, 0, 0)], _sut.Control.ReadQueueStatistics(2));
-        _sut.Control.TryReadPort(2, out PortStatistics two);
+        Assert.Equal([new QueueStatistics(2, 5, 3000, 3, 0), new QueueStatistics(2, 6, 0, 0, 0)], _sut.Control.Queues.ReadStatistics(2));
+        _sut.Control.Ports.TryRead(2, out PortStatistics two);
         Assert.Equal((3UL, 3000UL, 0UL), (two.TransmittedPackets, two.TransmittedBytes, two.TransmitDropped));
     }
 
@@ -35,15 +35,15 @@ public sealed class EnqueueTests : IDisposable
         _sut.Send(1, Frame);
         Assert.Equal([Frame, Frame], _sut.Received(2));
         Assert.Single(_sut.Received(3));
-        Assert.Equal([1UL, 1UL], _sut.Control.ReadQueueStatistics(2).Select(queue => queue.TransmittedPackets));
+        Assert.Equal([1UL, 1UL], _sut.Control.Queues.ReadStatistics(2).Select(queue => queue.TransmittedPackets));
     }
 
     [Fact]
     public void An_out_port_filter_finds_enqueue()
     {
         _sut.Add(FlowMatch.Any, 1, FlowAction.Enqueue(2, 5));
-        Assert.Equal(0U, _sut.Control.Aggregate(new FlowFilter(FlowMatch.Any, outPort: 3)).FlowCount);
-        Assert.Equal(1U, _sut.Control.Aggregate(new FlowFilter(FlowMatch.Any, outPort: 2)).FlowCount);
+        Assert.Equal(0U, _sut.Control.Flows.Aggregate(new FlowFilter(FlowMatch.Any, outPort: 3)).FlowCount);
+        Assert.Equal(1U, _sut.Control.Flows.Aggregate(new FlowFilter(FlowMatch.Any, outPort: 2)).FlowCount);
     }
 
     [Fact]
@@ -54,11 +54,11 @@ public sealed class EnqueueTests : IDisposable
         _sut.Send(1, Frame); // without queues: by the port itself
         Assert.Equal([Frame], _sut.Received(2));
         Assert.Equal([Frame], _sut.Received(1));
-        Assert.Equal(1UL, _sut.Control.ReadQueueStatistics(2)[0].TransmittedPackets);
+        Assert.Equal(1UL, _sut.Control.Queues.ReadStatistics(2)[0].TransmittedPackets);
         _sut.Add(FlowMatch.Any, 1, FlowAction.Enqueue(2, 5));
         _sut.Send(2, Frame);
         Assert.Empty(_sut.Received(2));
-        Assert.Equal(1, _sut.Control.ReadDrops(DropReason.OutputToIngress));
+        Assert.Equal(1, _sut.Control.Accounts.ReadDrops(DropReason.OutputToIngress));
     }
 
     [Theory]
@@ -93,19 +93,19 @@ public sealed class EnqueueTests : IDisposable
         _sut.Add(FlowMatch.Any, 1, FlowAction.Enqueue(2, 5), FlowAction.Enqueue(5, 1));
         _sut.Send(1, Frame);
         Assert.Equal([Frame], _sut.Received(2));
-        Assert.Equal(0UL, _sut.Control.ReadQueueMisses(2));
-        Assert.Equal(ControlError.None, _sut.Control.RemoveQueue(2, 5));
+        Assert.Equal(0UL, _sut.Control.Queues.ReadMisses(2));
+        Assert.Equal(ControlError.None, _sut.Control.Queues.Remove(2, 5));
         _sut.AddPort(5);
         _sut.Send(1, Frame);
         Assert.Equal([Frame], _sut.Received(2));
         Assert.Equal([Frame], _sut.Received(5));
-        Assert.Equal([new QueueStatistics(2, 6, 0, 0, 0)], _sut.Control.ReadQueueStatistics(2));
-        Assert.Equal((1UL, 1UL), (_sut.Control.ReadQueueMisses(2), _sut.Control.ReadQueueMisses(5)));
-        Assert.Equal(ControlError.None, _sut.Control.RemoveQueue(2, 6));
+        Assert.Equal([new QueueStatistics(2, 6, 0, 0, 0)], _sut.Control.Queues.ReadStatistics(2));
+        Assert.Equal((1UL, 1UL), (_sut.Control.Queues.ReadMisses(2), _sut.Control.Queues.ReadMisses(5)));
+        Assert.Equal(ControlError.None, _sut.Control.Queues.Remove(2, 6));
         _sut.Send(1, Frame);
         Assert.Equal([Frame], _sut.Received(2));
-        Assert.Equal((2UL, 2UL), (_sut.Control.ReadQueueMisses(2), _sut.Control.ReadQueueMisses(5)));
-        Assert.Equal(0UL, _sut.Control.ReadQueueMisses(99));
+        Assert.Equal((2UL, 2UL), (_sut.Control.Queues.ReadMisses(2), _sut.Control.Queues.ReadMisses(5)));
+        Assert.Equal(0UL, _sut.Control.Queues.ReadMisses(99));
     }
 
     [Theory]
@@ -117,16 +117,16 @@ public sealed class EnqueueTests : IDisposable
         Assert.Equal(ControlError.None, sut.Add(FlowMatch.Any, 1, FlowAction.Enqueue(2, 5)));
         sut.Send(1, Frame, Frame);
         Assert.Equal([Frame, Frame], sut.Received(2));
-        Assert.Equal(2UL, sut.Control.ReadQueueMisses(2));
-        Assert.Equal(ControlError.None, sut.Control.ConfigureQueue(2, new QueueConfig(6)));
+        Assert.Equal(2UL, sut.Control.Queues.ReadMisses(2));
+        Assert.Equal(ControlError.None, sut.Control.Queues.Configure(2, new QueueConfig(6)));
         sut.Send(1, Frame);
         Assert.Equal([Frame], sut.Received(2));
-        Assert.Equal(3UL, sut.Control.ReadQueueMisses(2));
-        Assert.Equal(ControlError.None, sut.Control.ConfigureQueue(2, new QueueConfig(5)));
+        Assert.Equal(3UL, sut.Control.Queues.ReadMisses(2));
+        Assert.Equal(ControlError.None, sut.Control.Queues.Configure(2, new QueueConfig(5)));
         sut.Send(1, Frame);
         Assert.Equal([Frame], sut.Received(2));
-        Assert.Equal(3UL, sut.Control.ReadQueueMisses(2));
-        Assert.Equal([1UL, 0UL], sut.Control.ReadQueueStatistics(2).Select(queue => queue.TransmittedPackets));
+        Assert.Equal(3UL, sut.Control.Queues.ReadMisses(2));
+        Assert.Equal([1UL, 0UL], sut.Control.Queues.ReadStatistics(2).Select(queue => queue.TransmittedPackets));
     }
 
     [Fact]
@@ -135,7 +135,7 @@ public sealed class EnqueueTests : IDisposable
         Assert.Equal(ControlError.None, _sut.Control.PacketOut(FlowMod.NoBuffer, PortNumber.None, [FlowAction.Enqueue(2, 6)], Frame));
         _sut.Settle();
         Assert.Equal([Frame], _sut.Received(2));
-        Assert.Equal(1UL, _sut.Control.ReadQueueStatistics(2)[1].TransmittedPackets);
+        Assert.Equal(1UL, _sut.Control.Queues.ReadStatistics(2)[1].TransmittedPackets);
     }
 
     [Theory]
@@ -147,7 +147,7 @@ public sealed class EnqueueTests : IDisposable
         _sut.Configure(2, closed);
         _sut.Send(1, Frame);
         Assert.Empty(_sut.Received(2));
-        Assert.Equal(1, _sut.Control.ReadDrops(DropReason.EgressClosed));
+        Assert.Equal(1, _sut.Control.Accounts.ReadDrops(DropReason.EgressClosed));
     }
 
     [Theory]
@@ -169,13 +169,13 @@ public sealed class EnqueueTests : IDisposable
         Drain(sut);
         guaranteed += Bytes(sut.Received(2), 5000, out long other);
         flooded += other;
-        QueueStatistics queue = sut.Control.ReadQueueStatistics(2)[0];
-        sut.Control.TryReadPort(2, out PortStatistics port);
+        QueueStatistics queue = sut.Control.Queues.ReadStatistics(2)[0];
+        sut.Control.Ports.TryRead(2, out PortStatistics port);
         ulong entered = sut.Flows().Aggregate(0UL, (sum, flow) => sum + flow.Packets);
         Assert.Equal((ulong)guaranteed, queue.TransmittedBytes);
         Assert.Equal((ulong)(guaranteed + flooded), port.TransmittedBytes);
         Assert.Equal(entered, port.TransmittedPackets + port.TransmitDropped);
-        Assert.Equal((long)port.TransmitDropped, sut.Control.ReadDrops(DropReason.TransmitQueueFull));
+        Assert.Equal((long)port.TransmitDropped, sut.Control.Accounts.ReadDrops(DropReason.TransmitQueueFull));
         Assert.True(port.TransmitDropped > 0, "a flood of twice the rate overruns the port's own queue");
         Assert.Equal(0UL, queue.TransmitErrors);
     }
@@ -183,11 +183,11 @@ public sealed class EnqueueTests : IDisposable
     [Fact]
     public void A_full_queue_counts_its_losses_exactly()
     {
-        _sut.Control.ConfigurePortRate(2, 1 * Mega);
+        _sut.Control.Queues.ConfigureRate(2, 1 * Mega);
         _sut.Add(FlowMatch.Any, 1, FlowAction.Enqueue(2, 5));
         _sut.Send(1, [.. Enumerable.Repeat(Frame, 800)]);
         Drain(_sut);
-        QueueStatistics queue = _sut.Control.ReadQueueStatistics(2)[0];
+        QueueStatistics queue = _sut.Control.Queues.ReadStatistics(2)[0];
         Assert.Equal((ulong)_sut.Received(2).Count, queue.TransmittedPackets);
         Assert.Equal(800UL, queue.TransmittedPackets + queue.TransmitErrors);
         Assert.InRange(queue.TransmitErrors, 250UL, 320UL); // 512 places, and a burst of 5 ms
@@ -197,51 +197,51 @@ public sealed class EnqueueTests : IDisposable
     public void A_port_with_a_rate_and_no_queues_keeps_to_it()
     {
         using TestSwitch sut = new() { KeepsFrames = true };
-        sut.Control.ConfigurePortRate(2, 8 * Mega); // 1000 frames a second
+        sut.Control.Queues.ConfigureRate(2, 8 * Mega); // 1000 frames a second
         sut.Add(FlowMatch.Any, 1, FlowAction.Output(2));
         sut.Send(1, [.. Enumerable.Repeat(Frame, 300)]);
         Assert.InRange(sut.Received(2).Count, 5, 7); // a burst of 5 ms
         sut.Time.Advance(TimeSpan.FromMilliseconds(4));
         sut.Settle();
         Assert.InRange(sut.Received(2).Count, 3, 5);
-        sut.Control.ConfigurePortRate(2, 0);
+        sut.Control.Queues.ConfigureRate(2, 0);
         sut.Send(1, Frame);
         Assert.Equal([Frame], sut.Received(2)); // what waited went with the rate
-        sut.Control.TryReadPort(2, out PortStatistics two);
+        sut.Control.Ports.TryRead(2, out PortStatistics two);
         Assert.Equal(301UL, two.TransmittedPackets + two.TransmitDropped);
     }
 
     [Fact]
     public void A_removed_port_gives_back_the_frames_that_waited_in_its_queues()
     {
-        _sut.Control.ConfigurePortRate(2, 1 * Mega);
+        _sut.Control.Queues.ConfigureRate(2, 1 * Mega);
         _sut.Add(FlowMatch.Any, 1, FlowAction.Enqueue(2, 5));
         _sut.Send(1, [.. Enumerable.Repeat(Frame, 200)]);
         _sut.Received(2);
-        Assert.Equal(ControlError.None, _sut.Control.RemovePort(2));
-        Assert.Equal(ControlError.BadPort, _sut.Control.ConfigureQueue(2, new QueueConfig(5)));
+        Assert.Equal(ControlError.None, _sut.Control.Ports.Remove(2));
+        Assert.Equal(ControlError.BadPort, _sut.Control.Queues.Configure(2, new QueueConfig(5)));
         _sut.Send(1, Frame);
-        Assert.InRange(_sut.Control.ReadDrops(DropReason.NoSuchPort), 190, 201);
+        Assert.InRange(_sut.Control.Accounts.ReadDrops(DropReason.NoSuchPort), 190, 201);
     }
 
     [Fact]
     public void Queues_are_configured_changed_and_read_back()
     {
         DatapathControl control = _sut.Control;
-        Assert.Equal([new QueueConfig(5, 10 * Mega), new QueueConfig(6)], control.ReadQueues(2));
-        Assert.Equal(ControlError.None, control.ConfigureQueue(2, new QueueConfig(5, 1 * Mega, 2 * Mega)));
-        Assert.Equal([new QueueConfig(5, 1 * Mega, 2 * Mega), new QueueConfig(6)], control.ReadQueues(2));
-        Assert.Equal(ControlError.BadQueue, control.ConfigureQueue(2, new QueueConfig(QueueConfig.None)));
-        Assert.Equal(ControlError.BadQueue, control.ConfigureQueue(2, new QueueConfig(5, 2 * Mega, 1 * Mega)));
-        Assert.Equal(ControlError.BadQueue, control.ConfigureQueue(2, new QueueConfig(5, -1)));
-        Assert.Equal(ControlError.BadQueue, control.RemoveQueue(2, 7));
-        Assert.Equal(ControlError.BadPort, control.ConfigureQueue(9, new QueueConfig(5)));
-        Assert.Equal(ControlError.BadPort, control.RemoveQueue(9, 5));
-        Assert.Equal(ControlError.BadPort, control.ConfigurePortRate(9, Mega));
-        Assert.Empty(control.ReadQueues(9));
-        Assert.Equal(0, control.ReadPortRate(2)); // a memory port has no speed
-        Assert.Equal(ControlError.None, control.ConfigurePortRate(2, 50 * Mega));
-        Assert.Equal(50 * Mega, control.ReadPortRate(2));
+        Assert.Equal([new QueueConfig(5, 10 * Mega), new QueueConfig(6)], control.Queues.Read(2));
+        Assert.Equal(ControlError.None, control.Queues.Configure(2, new QueueConfig(5, 1 * Mega, 2 * Mega)));
+        Assert.Equal([new QueueConfig(5, 1 * Mega, 2 * Mega), new QueueConfig(6)], control.Queues.Read(2));
+        Assert.Equal(ControlError.BadQueue, control.Queues.Configure(2, new QueueConfig(QueueConfig.None)));
+        Assert.Equal(ControlError.BadQueue, control.Queues.Configure(2, new QueueConfig(5, 2 * Mega, 1 * Mega)));
+        Assert.Equal(ControlError.BadQueue, control.Queues.Configure(2, new QueueConfig(5, -1)));
+        Assert.Equal(ControlError.BadQueue, control.Queues.Remove(2, 7));
+        Assert.Equal(ControlError.BadPort, control.Queues.Configure(9, new QueueConfig(5)));
+        Assert.Equal(ControlError.BadPort, control.Queues.Remove(9, 5));
+        Assert.Equal(ControlError.BadPort, control.Queues.ConfigureRate(9, Mega));
+        Assert.Empty(control.Queues.Read(9));
+        Assert.Equal(0, control.Queues.ReadRate(2)); // a memory port has no speed
+        Assert.Equal(ControlError.None, control.Queues.ConfigureRate(2, 50 * Mega));
+        Assert.Equal(50 * Mega, control.Queues.ReadRate(2));
         Assert.NotEqual(0U, control.SupportedActions & (1u << (int)ActionKind.Enqueue));
     }
 
@@ -250,16 +250,16 @@ public sealed class EnqueueTests : IDisposable
     private static TestSwitch WithQueue()
     {
         TestSwitch sut = new() { KeepsFrames = true };
-        Assert.Equal(ControlError.None, sut.Control.ConfigureQueue(2, new QueueConfig(6)));
-        Assert.Equal(ControlError.None, sut.Control.ConfigureQueue(2, new QueueConfig(5, 10 * Mega)));
+        Assert.Equal(ControlError.None, sut.Control.Queues.Configure(2, new QueueConfig(6)));
+        Assert.Equal(ControlError.None, sut.Control.Queues.Configure(2, new QueueConfig(5, 10 * Mega)));
         return sut;
     }
 
     /// <summary>Port 2 has 50 Mbit/s and a queue of 10; from port 1 come 10 Mbit/s for that queue, from port 3 100 for the port itself.</summary>
     private static void Flood(TestSwitch sut, TimeSpan duration, out long guaranteed, out long flooded)
     {
-        Assert.Equal(ControlError.None, sut.Control.ConfigurePortRate(2, 50 * Mega));
-        Assert.Equal(ControlError.None, sut.Control.ConfigureQueue(2, new QueueConfig(5, 10 * Mega)));
+        Assert.Equal(ControlError.None, sut.Control.Queues.ConfigureRate(2, 50 * Mega));
+        Assert.Equal(ControlError.None, sut.Control.Queues.Configure(2, new QueueConfig(5, 10 * Mega)));
         Assert.Equal(ControlError.None, sut.Add(FlowMatch.Any with { Wildcards = FlowWildcards.All & ~FlowWildcards.InPort, InPort = 1 }, 2, FlowAction.Enqueue(2, 5)));
         Assert.Equal(ControlError.None, sut.Add(FlowMatch.Any, 1, FlowAction.Output(2)));
         guaranteed = 0;

@@ -26,12 +26,12 @@ public sealed class SpanningTreeSwitchTests : IDisposable
     public void Ports_listen_learn_and_forward_and_controllers_are_told_each_time()
     {
         Assert.True(_sut.Control.HasSpanningTree);
-        Assert.All(_sut.Control.Ports, port => Assert.Equal(PortState.StpListen, port.State));
+        Assert.All(_sut.Control.Ports.Descriptions, port => Assert.Equal(PortState.StpListen, port.State));
         Pass(_sut, 15);
         Assert.Equal(Reports(PortState.StpLearn), TakeReports(_sut));
         Pass(_sut, 15);
         Assert.Equal(Reports(PortState.StpForward), TakeReports(_sut));
-        Assert.All(_sut.Control.Ports, port => Assert.Equal(PortState.StpForward, port.State));
+        Assert.All(_sut.Control.Ports.Descriptions, port => Assert.Equal(PortState.StpForward, port.State));
 
         static (ushort, PortState)[] Reports(PortState state) => [(1, state), (2, state), (3, state), (4, state)];
     }
@@ -46,7 +46,7 @@ public sealed class SpanningTreeSwitchTests : IDisposable
         sut.Send(1, bpdu);
         Assert.Equal(bpdu, Assert.Single(sut.Received(2)));
         Pass(sut, 60);
-        Assert.All(sut.Control.Ports, port => Assert.Equal(PortState.None, port.State));
+        Assert.All(sut.Control.Ports.Descriptions, port => Assert.Equal(PortState.None, port.State));
         Assert.Empty(TakeReports(sut));
         Assert.Empty(sut.Received(3).Skip(1));
     }
@@ -85,7 +85,7 @@ public sealed class SpanningTreeSwitchTests : IDisposable
         Assert.Equal(2, _sut.Control.Bridge.RootPort!.Number);
         Assert.Single(_sut.PacketIns);
         Assert.Equal(1UL, Assert.Single(_sut.Flows()).Packets);
-        Assert.True(_sut.Control.TryReadPort(2, out PortStatistics statistics));
+        Assert.True(_sut.Control.Ports.TryRead(2, out PortStatistics statistics));
         Assert.Equal(3UL, statistics.ReceivedPackets);
         Assert.Equal(0UL, statistics.ReceiveDropped);
     }
@@ -112,7 +112,7 @@ public sealed class SpanningTreeSwitchTests : IDisposable
             Assert.True(reached.SequenceEqual(Reached(sut, inPort)), why);
             Assert.Equal(1UL, Assert.Single(sut.Flows()).Packets);
         }
-        Assert.Equal(2, sut.Control.ReadDrops(DropReason.SpanningTree));
+        Assert.Equal(2, sut.Control.Accounts.ReadDrops(DropReason.SpanningTree));
     }
 
     [Fact]
@@ -121,7 +121,7 @@ public sealed class SpanningTreeSwitchTests : IDisposable
         using TestSwitch sut = WithPort4Blocked();
         sut.Send(4, TestPacket.Udp());
         Assert.Empty(sut.PacketIns);
-        Assert.Equal(1, sut.Control.ReadDrops(DropReason.SpanningTree));
+        Assert.Equal(1, sut.Control.Accounts.ReadDrops(DropReason.SpanningTree));
         sut.Send(1, TestPacket.Udp());
         Assert.Equal(1, Assert.Single(sut.PacketIns).InPort);
         sut.Add(FlowMatch.Any, 1, FlowAction.Output(PortNumber.Controller)); // as discovery does for LLDP
@@ -167,7 +167,7 @@ public sealed class SpanningTreeSwitchTests : IDisposable
         _sut.Configure(4, PortConfig.PortDown, PortConfig.PortDown);
         _sut.Settle();
         Assert.Equal(packetIns, _sut.PacketIns.Count);
-        Assert.Equal(1 - packetIns, _sut.Control.ReadDrops(DropReason.SpanningTree));
+        Assert.Equal(1 - packetIns, _sut.Control.Accounts.ReadDrops(DropReason.SpanningTree));
     }
 
     [Fact]
@@ -186,7 +186,7 @@ public sealed class SpanningTreeSwitchTests : IDisposable
     public void Misses_that_are_bridged_keep_to_the_tree_too()
     {
         using TestSwitch sut = WithPort4Blocked();
-        sut.Control.MissBehaviour = MissBehaviour.Normal;
+        sut.Control.Pipeline.MissBehaviour = MissBehaviour.Normal;
         Assert.Equal([2, 3], Reached(sut, 1));
         Assert.Empty(Reached(sut, 4));
     }
@@ -203,7 +203,7 @@ public sealed class SpanningTreeSwitchTests : IDisposable
         {
             Assert.Equal(0, Data(_sut, port));
         }
-        Assert.Equal(2, _sut.Control.ReadDrops(DropReason.SpanningTree));
+        Assert.Equal(2, _sut.Control.Accounts.ReadDrops(DropReason.SpanningTree));
         Pass(_sut, 5);
         _sut.Send(3, TestPacket.Udp(dlDst: Station), TestPacket.Udp(dlDst: Other));
         Assert.Equal(1, Data(_sut, 1)); // the unknown one only
@@ -218,7 +218,7 @@ public sealed class SpanningTreeSwitchTests : IDisposable
         Pass(_sut, 30);
         _sut.Send(4, TestPacket.Udp(dlSrc: Station, dlDst: Other));
         Hear(_sut, 30);
-        Assert.Equal(PortState.StpBlock, _sut.Control.Ports[3].State);
+        Assert.Equal(PortState.StpBlock, _sut.Control.Ports.Descriptions[3].State);
         Clear(_sut);
         _sut.Send(1, TestPacket.Udp(dlDst: Station));
         Assert.Equal([0, 1, 1, 0], Enumerable.Range(1, 4).Select(port => Data(_sut, (ushort)port)));
@@ -286,10 +286,10 @@ public sealed class SpanningTreeSwitchTests : IDisposable
         _sut.Configure(2, PortConfig.NoReceiveStp, PortConfig.NoReceiveStp);
         _sut.Send(2, Hello(BetterBridge));
         Assert.True(_sut.Control.Bridge!.IsRoot);
-        Assert.Equal(1, _sut.Control.ReadDrops(DropReason.IngressClosed));
+        Assert.Equal(1, _sut.Control.Accounts.ReadDrops(DropReason.IngressClosed));
         _sut.Send(1, Hello(BetterBridge), TestPacket.Udp());
         Assert.Equal(1, _sut.Control.Bridge.RootPort!.Number);
-        Assert.Equal(2, _sut.Control.ReadDrops(DropReason.IngressClosed));
+        Assert.Equal(2, _sut.Control.Accounts.ReadDrops(DropReason.IngressClosed));
         Assert.Empty(_sut.PacketIns);
     }
 
@@ -320,7 +320,7 @@ public sealed class SpanningTreeSwitchTests : IDisposable
         _sut.Configure(2, PortConfig.None, PortConfig.PortDown);
         Assert.Equal([(2, PortState.StpListen)], TakeReports(_sut));
         Pass(_sut, 30);
-        Assert.All(_sut.Control.Ports, port => Assert.Equal(PortState.StpForward, port.State));
+        Assert.All(_sut.Control.Ports.Descriptions, port => Assert.Equal(PortState.StpForward, port.State));
     }
 
     [Fact]
@@ -332,7 +332,7 @@ public sealed class SpanningTreeSwitchTests : IDisposable
         Assert.Equal([(5, PortState.StpListen)], TakeReports(_sut));
         _sut.Send(5, Hello(BetterBridge));
         Assert.Equal(5, _sut.Control.Bridge!.RootPort!.Number);
-        Assert.Equal(ControlError.None, _sut.Control.RemovePort(5));
+        Assert.Equal(ControlError.None, _sut.Control.Ports.Remove(5));
         Assert.True(_sut.Control.Bridge.IsRoot);
         Assert.Equal(4, _sut.Control.Bridge.Ports.Count);
         Pass(_sut, 5);
@@ -342,7 +342,7 @@ public sealed class SpanningTreeSwitchTests : IDisposable
     public void LOCAL_stands_outside_and_forwards_at_once()
     {
         _sut.AddPort(PortNumber.Local);
-        Assert.Equal(PortState.StpForward, _sut.Control.Ports[^1].State);
+        Assert.Equal(PortState.StpForward, _sut.Control.Ports.Descriptions[^1].State);
         Assert.Equal(4, _sut.Control.Bridge!.Ports.Count);
     }
 
@@ -367,9 +367,9 @@ public sealed class SpanningTreeSwitchTests : IDisposable
         }
         _sut.Send(2, Hello(BetterBridge));
         Assert.Equal(2, _sut.Control.Bridge!.RootPort!.Number);
-        Assert.Equal(500 - BpduExchange.MaxWaitingPerPort, _sut.Control.ReadDrops(DropReason.BpduQueueFull));
+        Assert.Equal(500 - BpduExchange.MaxWaitingPerPort, _sut.Control.Accounts.ReadDrops(DropReason.BpduQueueFull));
         _sut.Send(1, inferior);
-        Assert.Equal(500 - BpduExchange.MaxWaitingPerPort, _sut.Control.ReadDrops(DropReason.BpduQueueFull));
+        Assert.Equal(500 - BpduExchange.MaxWaitingPerPort, _sut.Control.Accounts.ReadDrops(DropReason.BpduQueueFull));
     }
 
     [Fact]
@@ -388,7 +388,7 @@ public sealed class SpanningTreeSwitchTests : IDisposable
             sut.Control.PacketOut(FlowMod.NoBuffer, PortNumber.None, [FlowAction.Output(3)], TestPacket.Udp());
         }
         sut.Send(1, Hello(BetterBridge));
-        Assert.Equal(98, sut.Control.ReadDrops(DropReason.PacketInQueueFull));
+        Assert.Equal(98, sut.Control.Accounts.ReadDrops(DropReason.PacketInQueueFull));
         Assert.Equal(room, sut.PacketIns.Count);
         Assert.Equal(1, sut.Control.Bridge!.RootPort!.Number);
         Pass(sut, 1);
@@ -398,7 +398,7 @@ public sealed class SpanningTreeSwitchTests : IDisposable
     [Fact]
     public void A_port_whose_rate_is_used_up_still_says_hello_in_time()
     {
-        Assert.Equal(ControlError.None, _sut.Control.ConfigurePortRate(2, 100_000));
+        Assert.Equal(ControlError.None, _sut.Control.Queues.ConfigureRate(2, 100_000));
         _sut.Add(FlowMatch.Any, 1, FlowAction.Output(2));
         Clear(_sut);
         for (int second = 0; second < 10; second++)
@@ -432,7 +432,7 @@ public sealed class SpanningTreeSwitchTests : IDisposable
         TestSwitch sut = Create();
         Hear(sut, 35);
         Assert.Equal(
-            [PortState.StpForward, PortState.StpForward, PortState.StpForward, PortState.StpBlock], sut.Control.Ports.Select(port => port.State));
+            [PortState.StpForward, PortState.StpForward, PortState.StpForward, PortState.StpBlock], sut.Control.Ports.Descriptions.Select(port => port.State));
         Clear(sut);
         return sut;
     }

@@ -29,7 +29,7 @@ public sealed class TorusTests
                 Assert.Equal((1, 1, 1), Ask(wires, from, to));
             }
         }
-        Assert.Equal(10, wires.Switches.Sum(sut => sut.Control.Ports.Count(port => port.State == PortState.StpBlock)));
+        Assert.Equal(10, wires.Switches.Sum(sut => sut.Control.Ports.Descriptions.Count(port => port.State == PortState.StpBlock)));
     }
 
     /// <summary>One asks for the other, which answers, and is told something: how often each of the three arrived.</summary>

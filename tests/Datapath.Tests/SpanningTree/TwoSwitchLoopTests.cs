@@ -27,7 +27,7 @@ public sealed class TwoSwitchLoopTests
         }
         wires.Clear();
         Assert.Equal((1, 1), Exchange(wires));
-        Assert.Equal(1, wires.Switches.Sum(sut => sut.Control.Ports.Count(port => port.State == PortState.StpBlock)));
+        Assert.Equal(1, wires.Switches.Sum(sut => sut.Control.Ports.Descriptions.Count(port => port.State == PortState.StpBlock)));
     }
 
     [Fact]

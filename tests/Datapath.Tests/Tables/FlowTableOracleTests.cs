@@ -177,7 +177,7 @@ public sealed class FlowTableOracleTests
         }
         Assert.True(most > 3, "several subtables");
         sut.Control.Apply(TestSwitch.Flow(FlowMatch.Any, command: FlowModCommand.Delete));
-        sut.Control.Barrier();
+        sut.Control.Barriers.Finish();
         Assert.Equal((0, 0), (sut.Control.Table.Wildcard.SubtableCount, sut.Control.Table.Wildcard.MaskCount));
     }
 

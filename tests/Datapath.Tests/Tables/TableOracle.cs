@@ -112,7 +112,7 @@ internal sealed class TableOracle(TestSwitch sut)
     {
         FlowKeyParser.Parse(frame, inPort, out FlowKey key, out _);
         ulong[] expected = [.. Reference.FindAll(ReferenceParser.Parse(frame, inPort))];
-        ulong[] actual = [.. sut.Control.FindMatches(key, most, out int count).Select(index => sut.Control.Table.Store.Records[index].Cookie)];
+        ulong[] actual = [.. sut.Control.Flows.Entries.FindMatches(key, most, out int count).Select(index => sut.Control.Table.Store.Records[index].Cookie)];
         Assert.True(
             expected.Length == count && expected.Take(most).SequenceEqual(actual),
             $"{where}: {Convert.ToHexString(frame)} in {inPort}: {expected.Length} expected, {count} found");

@@ -53,7 +53,7 @@ public sealed class TraceOracleTests
                     if (trace.Steps.FirstOrDefault(step => step.Kind is TraceStepKind.Entry or TraceStepKind.Miss) is { } looked
                         && trace.Steps.All(step => step.Kind != TraceStepKind.Reassembled)) // else another packet came to the table
                     {
-                        Assert.Equal(sut.Control.FindMatches(trace.Key, 1, out _) is [uint best] ? best : 0, looked.Entry);
+                        Assert.Equal(sut.Control.Flows.Entries.FindMatches(trace.Key, 1, out _) is [uint best] ? best : 0, looked.Entry);
                     }
                     Outcome traced = Outcome.Of(trace);
                     Outcome forwarded = Forward(sut, inPort, frame);
@@ -100,7 +100,7 @@ public sealed class TraceOracleTests
         });
         sut.AddPort(5, mtu: 600);
         sut.AddPort(6, mtu: 60);
-        sut.Control.ConfigureQueue(Scheduled, new QueueConfig(1));
+        sut.Control.Queues.Configure(Scheduled, new QueueConfig(1));
         if (hasTree)
         {
             for (int i = random.Next(40); i > 0; i--)
@@ -116,7 +116,7 @@ public sealed class TraceOracleTests
     private static void Change(TestSwitch sut, RandomMatches random)
     {
         Random r = random.Random;
-        sut.Control.FragmentHandling = FragmentHandling.Normal;
+        sut.Control.Pipeline.FragmentHandling = FragmentHandling.Normal;
         sut.Settle(); // datagrams in the making are the forwarding worker's own
         if (r.Next(3) == 0)
         {
@@ -133,10 +133,10 @@ public sealed class TraceOracleTests
         }
         ushort configured = (ushort)r.Next(1, Ports + 1);
         PortConfig config = r.Next(3) == 0 ? (PortConfig)r.Next(1 << 7) : PortConfig.None;
-        sut.Control.ConfigurePort(configured, sut[configured].HardwareAddress, config, PortConfig.All);
-        sut.Control.FragmentHandling = (FragmentHandling)r.Next(3);
-        sut.Control.MissBehaviour = (MissBehaviour)r.Next(3);
-        sut.Control.InBand = r.Next(4) == 0
+        sut.Control.Ports.Configure(configured, sut[configured].HardwareAddress, config, PortConfig.All);
+        sut.Control.Pipeline.FragmentHandling = (FragmentHandling)r.Next(3);
+        sut.Control.Pipeline.MissBehaviour = (MissBehaviour)r.Next(3);
+        sut.Control.Pipeline.InBand = r.Next(4) == 0
             ? new InBandTraffic(new MacAddress(0x0200_0000_0001), [new InBandController(Be32.FromHost(0x0a000001), Be16.FromHost(2))], [1], [])
             : null;
         sut.Settle();
@@ -230,12 +230,12 @@ public sealed class TraceOracleTests
     }
 
     private static long[] ReadDrops(TestSwitch sut) =>
-        [.. Enumerable.Range(0, (int)DropReason.Count).Select(reason => sut.Control.ReadDrops((DropReason)reason))];
+        [.. Enumerable.Range(0, (int)DropReason.Count).Select(reason => sut.Control.Accounts.ReadDrops((DropReason)reason))];
 
     /// <summary>All that can be read of a switch.</summary>
     private static string Everything(TestSwitch sut, RandomMatches random)
     {
-        IEnumerable<string> lines = sut.Control.PortNumbers.ToArray().Select(port => $"{Read(port)}; {string.Join(' ', sut.Control.ReadQueueStatistics(port))}; {sut.Control.ReadQueueMisses(port)}");
+        IEnumerable<string> lines = sut.Control.Ports.Numbers.ToArray().Select(port => $"{Read(port)}; {string.Join(' ', sut.Control.Queues.ReadStatistics(port))}; {sut.Control.Queues.ReadMisses(port)}");
         lines = lines.Concat(sut.Flows().Select(flow => $"{flow.Match} {flow.Packets} {flow.Bytes}"));
         lines = lines.Append(string.Join(' ', ReadDrops(sut)));
         lines = lines.Append($"{sut.Control.ReadTable(0)} {sut.Control.RestingFrameCount} {sut.PacketIns.Count} {sut.PortEvents.Count}");
@@ -251,7 +251,7 @@ public sealed class TraceOracleTests
         }
         return string.Join('\n', lines);
 
-        PortStatistics Read(ushort port) => sut.Control.TryReadPort(port, out PortStatistics statistics) ? statistics : default;
+        PortStatistics Read(ushort port) => sut.Control.Ports.TryRead(port, out PortStatistics statistics) ? statistics : default;
     }
 
     /// <summary>Where a packet went, in a form that two can be compared in.</summary>

@@ -63,7 +63,7 @@ internal sealed class FrameTarget : IFuzzTarget
             }
             byte[][] received = [.. Enumerable.Range(1, Ports).SelectMany(to => sut.Received((ushort)to))];
             sent += received.Length;
-            if (HasRightChecksums(content) && sut.Control.FragmentHandling != FragmentHandling.Reassemble)
+            if (HasRightChecksums(content) && sut.Control.Pipeline.FragmentHandling != FragmentHandling.Reassemble)
             {
                 Assert.All(received, frame => Assert.True(HasRightChecksums(frame), $"{Convert.ToHexString(content)} left as {Convert.ToHexString(frame)}"));
             }
@@ -71,7 +71,7 @@ internal sealed class FrameTarget : IFuzzTarget
         sut.AssertNoFrameLost();
         if (oneForOne)
         {
-            long dropped = Enum.GetValues<DropReason>().Sum(sut.Control.ReadDrops);
+            long dropped = Enum.GetValues<DropReason>().Sum(sut.Control.Accounts.ReadDrops);
             Assert.True(injected == sent + dropped + sut.PacketIns.Count, $"{injected} received, {sent} sent, {dropped} dropped, {sut.PacketIns.Count} to the controller");
         }
     }
@@ -82,7 +82,7 @@ internal sealed class FrameTarget : IFuzzTarget
         int seed = content.Length >= 4 ? BinaryPrimitives.ReadInt32BigEndian(content) : 0;
         int kind = content.Length > 4 ? content[4] % Kinds : 0;
         bool copies = (kind & 1) != 0;
-        sut.Control.FragmentHandling = (kind >> 1) switch
+        sut.Control.Pipeline.FragmentHandling = (kind >> 1) switch
         {
             0 => FragmentHandling.Drop,
             1 => FragmentHandling.Reassemble,
@@ -93,7 +93,7 @@ internal sealed class FrameTarget : IFuzzTarget
         {
             Assert.Equal(ControlError.None, sut.Add(random.NextMatch(), (ushort)random.Random.Next(4), Actions(random.Random, copies)));
         }
-        return !copies && sut.Control.FragmentHandling != FragmentHandling.Reassemble;
+        return !copies && sut.Control.Pipeline.FragmentHandling != FragmentHandling.Reassemble;
     }
 
     private static FlowAction[] Actions(Random random, bool copies)

@@ -51,7 +51,7 @@ internal sealed class OpenFlowTarget : IFuzzTarget
         CheckTables(other, options);
         using (harness.Control.Enter())
         {
-            Assert.InRange(harness.Control.ActionListBytes, 0, ActionMemory + PacketOutReserve);
+            Assert.InRange(harness.Control.ActionLists.UsedBytes, 0, ActionMemory + PacketOutReserve);
         }
         DeleteAll(other, FlowModFlags.None);
         DeleteAll(other, FlowModFlags.Emergency);
@@ -149,7 +149,7 @@ internal sealed class OpenFlowTarget : IFuzzTarget
         {
             using (control.Enter())
             {
-                lists = control.ActionListCount;
+                lists = control.ActionLists.ListCount;
                 frames = control.RestingFrameCount + harness.Ports.Values.Sum(port => port.PendingReceive + port.PendingCollect + port.FarFrames.FreeCount);
             }
             return lists == 0 && frames == all;

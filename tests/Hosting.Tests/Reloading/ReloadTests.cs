@@ -121,9 +121,9 @@ public sealed class ReloadTests : IDisposable
         Assert.False(_log.IsEnabled(LogLevel.Warning));
         using (_switch.Control.EnterWithoutTable())
         {
-            Assert.Equal(MissBehaviour.Normal, _switch.Control.MissBehaviour);
-            Assert.Equal(5_000_000, _switch.Control.ReadPortRate(1));
-            Assert.Equal(1_000_000, Assert.Single(_switch.Control.ReadQueues(2)).MinRate);
+            Assert.Equal(MissBehaviour.Normal, _switch.Control.Pipeline.MissBehaviour);
+            Assert.Equal(5_000_000, _switch.Control.Queues.ReadRate(1));
+            Assert.Equal(1_000_000, Assert.Single(_switch.Control.Queues.Read(2)).MinRate);
         }
         Set("queue", "2:3,min-rate=2M,max-rate=2M");
         Assert.Contains("queue 2:3,min-rate=2M,max-rate=2M: changed, was 2:3,min-rate=1M,max-rate=2M", _group.Reload("test"));
@@ -347,8 +347,8 @@ public sealed class ReloadTests : IDisposable
         Assert.Equal([1, 2], _switch.ReadPorts().Select(port => (int)port.Number));
         using (_switch.Control.EnterWithoutTable())
         {
-            Assert.Empty(_switch.Control.ReadQueues(1));
-            Assert.Equal(0, _switch.Control.ReadPortRate(1));
+            Assert.Empty(_switch.Control.Queues.Read(1));
+            Assert.Equal(0, _switch.Control.Queues.ReadRate(1));
         }
         Assert.Empty(_switch.ReadConnections());
     }

@@ -147,7 +147,7 @@ public sealed class TopPageTests
             {
                 using (host.Control.Enter())
                 {
-                    return host.Control.Aggregate(new FlowFilter(FlowMatch.Any)).PacketCount == packets;
+                    return host.Control.Flows.Aggregate(new FlowFilter(FlowMatch.Any)).PacketCount == packets;
                 }
             },
             $"{packets} packets are counted");

@@ -65,7 +65,7 @@ public sealed class StateJournalTests : IDisposable
             using TestSwitch sut = new();
             using StateJournal journal = Begin(sut.Control);
             Witness witness = new(journal.Queue);
-            sut.Control.TableObserver = witness;
+            sut.Control.Flows.Observer = witness;
             journal.Start();
             List<string> copies = [];
             for (int i = 0; i < 1500; i++)
@@ -430,7 +430,7 @@ public sealed class StateJournalTests : IDisposable
     private static List<(ulong Packets, TimeSpan Duration)> Durations(DatapathControl control)
     {
         List<(ulong, TimeSpan)> all = [];
-        for (uint cursor = 0; control.NextFlow(ref cursor, new FlowFilter(FlowMatch.Any), out FlowStatistics entry);)
+        for (uint cursor = 0; control.Flows.Next(ref cursor, new FlowFilter(FlowMatch.Any), out FlowStatistics entry);)
         {
             all.Add((entry.PacketCount, entry.Duration));
         }

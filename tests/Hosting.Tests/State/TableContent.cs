@@ -14,7 +14,7 @@ internal static class TableContent
             foreach (byte table in new[] { FlowFilter.FlowTable, FlowFilter.EmergencyTable })
             {
                 FlowFilter filter = new(FlowMatch.Any, table);
-                for (uint cursor = 0; control.NextFlow(ref cursor, filter, out FlowStatistics entry);)
+                for (uint cursor = 0; control.Flows.Next(ref cursor, filter, out FlowStatistics entry);)
                 {
                     all.Add((entry.TableId, entry.Sequence), Describe(entry));
                 }

@@ -87,7 +87,7 @@ public abstract class FlowOffloadContract
         {
             sut.Send(1, Frame);
             sut.CompareCounters();
-            sut.Both(control => control.FragmentHandling = i % 2 == 0 ? FragmentHandling.Drop : FragmentHandling.Normal);
+            sut.Both(control => control.Pipeline.FragmentHandling = i % 2 == 0 ? FragmentHandling.Drop : FragmentHandling.Normal);
         }
         Assert.InRange(sut.KeptInHardware, 1, 4);
     }
@@ -119,7 +119,7 @@ public abstract class FlowOffloadContract
             sut.Send(2, Frame);
         }
         sut.Apply(new FlowMod { Command = FlowModCommand.Delete, Match = FlowMatch.Any });
-        sut.Both(control => control.Barrier());
+        sut.Both(control => control.Barriers.Finish());
         Assert.Equal(2, sut.RemovedOfOffloaded.Count);
         Assert.Equal(sut.RemovedOfPlain, sut.RemovedOfOffloaded);
         Assert.All(sut.RemovedOfOffloaded, removed => Assert.Equal(7UL, removed.PacketCount));
@@ -137,13 +137,13 @@ public abstract class FlowOffloadContract
             sut.Time.Advance(TimeSpan.FromSeconds(1));
             sut.Settle();
         }
-        Assert.Equal(1u, sut.Offloaded.Aggregate(new FlowFilter(FlowMatch.Any)).FlowCount);
+        Assert.Equal(1u, sut.Offloaded.Flows.Aggregate(new FlowFilter(FlowMatch.Any)).FlowCount);
         for (int second = 0; second < 30; second++)
         {
             sut.Time.Advance(TimeSpan.FromSeconds(1));
             sut.Settle();
         }
-        Assert.Equal(0u, sut.Offloaded.Aggregate(new FlowFilter(FlowMatch.Any)).FlowCount);
+        Assert.Equal(0u, sut.Offloaded.Flows.Aggregate(new FlowFilter(FlowMatch.Any)).FlowCount);
         Assert.True(sut.KeptInHardware >= 30);
     }
 
@@ -152,10 +152,10 @@ public abstract class FlowOffloadContract
     {
         using SwitchPair sut = new(Create);
         sut.Add(Simple(1), 10, FlowAction.Output(2));
-        sut.Both(control => control.FragmentHandling = FragmentHandling.Drop);
+        sut.Both(control => control.Pipeline.FragmentHandling = FragmentHandling.Drop);
         sut.Send(1, Frame);
         Assert.Equal(0, sut.KeptInHardware);
-        sut.Both(control => control.FragmentHandling = FragmentHandling.Normal);
+        sut.Both(control => control.Pipeline.FragmentHandling = FragmentHandling.Normal);
         sut.Send(1, Frame);
         Assert.Equal(1, sut.KeptInHardware);
     }
@@ -186,10 +186,10 @@ public abstract class FlowOffloadContract
         using DatapathControl control = new(new DatapathOptions { FrameCount = 256, TimeProvider = time });
         foreach (ushort number in SwitchPair.HardwarePorts)
         {
-            control.AddPort(number, new MemoryPort($"p{number}", control.Frames));
+            control.Ports.Add(number, new MemoryPort($"p{number}", control.Frames));
         }
         Assert.Equal(ControlError.None, control.Apply(new FlowMod { Match = Simple(1), Actions = [FlowAction.Output(2)] }));
-        control.AddOffload(hardware.Offload);
+        control.Flows.Offloads.Attach(hardware.Offload);
         List<ushort> left = [];
         hardware.Receive(1, Frame, (port, _) => left.Add(port), (_, _) => Assert.Fail("the hardware did not know the flow"));
         Assert.Equal([2], left);

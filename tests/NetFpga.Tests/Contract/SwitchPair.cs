@@ -23,7 +23,7 @@ internal sealed class SwitchPair : IDisposable
         _plain = new Twin(Time);
         _offloaded = new Twin(Time);
         _hardware = create(Time);
-        _offloaded.Control.AddOffload(_hardware.Offload);
+        _offloaded.Control.Flows.Offloads.Attach(_hardware.Offload);
     }
 
     public static ushort[] HardwarePorts { get; } = [1, 2, 3, 4];
@@ -50,7 +50,7 @@ internal sealed class SwitchPair : IDisposable
         Apply(new FlowMod { Match = match, Priority = priority, Actions = actions, Flags = FlowModFlags.SendFlowRemoved });
 
     public void Configure(ushort port, PortConfig config) => Both(twin =>
-        Assert.Equal(ControlError.None, twin.Control.ConfigurePort(port, twin.Ports[port - 1].HardwareAddress, config, PortConfig.All)));
+        Assert.Equal(ControlError.None, twin.Control.Ports.Configure(port, twin.Ports[port - 1].HardwareAddress, config, PortConfig.All)));
 
     public void Both(Action<DatapathControl> change) => Both((Twin twin) => change(twin.Control));
 
@@ -116,8 +116,8 @@ internal sealed class SwitchPair : IDisposable
             TableStatistics actual = _offloaded.Control.ReadTable(table);
             Assert.Equal((expected.ActiveCount, expected.MatchedCount, expected.LookupCount), (actual.ActiveCount, actual.MatchedCount, actual.LookupCount));
         }
-        AggregateStatistics all = _plain.Control.Aggregate(new FlowFilter(FlowMatch.Any));
-        Assert.Equal(all, _offloaded.Control.Aggregate(new FlowFilter(FlowMatch.Any)));
+        AggregateStatistics all = _plain.Control.Flows.Aggregate(new FlowFilter(FlowMatch.Any));
+        Assert.Equal(all, _offloaded.Control.Flows.Aggregate(new FlowFilter(FlowMatch.Any)));
     }
 
     public void Compare(string what)
@@ -164,7 +164,7 @@ internal sealed class SwitchPair : IDisposable
             for (ushort number = 1; number <= PortCount; number++)
             {
                 Ports.Add(new MemoryPort($"p{number}", Control.Frames, capacity: 256) { HardwareAddress = AddressOf(number) });
-                Assert.Equal(ControlError.None, Control.AddPort(number, Ports[^1]));
+                Assert.Equal(ControlError.None, Control.Ports.Add(number, Ports[^1]));
             }
         }
 
@@ -216,7 +216,7 @@ internal sealed class SwitchPair : IDisposable
             List<string> flows = [];
             FlowFilter all = new(FlowMatch.Any);
             uint cursor = 0;
-            while (Control.NextFlow(ref cursor, all, out FlowStatistics s))
+            while (Control.Flows.Next(ref cursor, all, out FlowStatistics s))
             {
                 flows.Add($"{s.TableId} {s.Priority} {s.Match} packets={s.PacketCount} bytes={s.ByteCount} actions={string.Join(',', s.Actions.ToArray())}");
             }
@@ -235,7 +235,7 @@ internal sealed class SwitchPair : IDisposable
 
         public long OnFlowsRemoved(int limit, bool force)
         {
-            while (Control.TryReadFlowRemoved(ref _removed, out FlowRemoved removed))
+            while (Control.Flows.Removed.TryRead(ref _removed, out FlowRemoved removed))
             {
                 Removed.Add(removed);
             }

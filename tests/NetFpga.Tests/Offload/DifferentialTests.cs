@@ -80,12 +80,12 @@ public sealed class DifferentialTests
             case 2 when random.Random.Next(4) == 0:
                 ushort port = (ushort)random.Random.Next(1, 6);
                 PortConfig config = random.Random.Next(2) == 0 ? PortConfig.None : (PortConfig)random.Random.Next((int)PortConfig.All + 1);
-                return control => control.ConfigurePort(port, SwitchPair.Twin.AddressOf(port), config & ~PortConfig.PortDown, PortConfig.All);
+                return control => control.Ports.Configure(port, SwitchPair.Twin.AddressOf(port), config & ~PortConfig.PortDown, PortConfig.All);
             case 3 when random.Random.Next(8) == 0:
                 return control =>
                 {
-                    control.FragmentHandling = FragmentHandling.Drop;
-                    control.FragmentHandling = FragmentHandling.Normal;
+                    control.Pipeline.FragmentHandling = FragmentHandling.Drop;
+                    control.Pipeline.FragmentHandling = FragmentHandling.Normal;
                 };
             case < 6:
                 (match, priority) = known[some];
@@ -113,7 +113,7 @@ public sealed class DifferentialTests
             _plain = new SwitchPair.Twin(time);
             _offloaded = new SwitchPair.Twin(time);
             _hardware = new EmulatedHardware(time, level);
-            _offloaded.Control.AddOffload(_hardware.Offload);
+            _offloaded.Control.Flows.Offloads.Attach(_hardware.Offload);
             _hardware.Card.Written = _ => Check("during the change");
         }
 
@@ -121,7 +121,7 @@ public sealed class DifferentialTests
 
         public long ByCard { get; private set; }
 
-        public uint FlowCount => _plain.Control.Aggregate(new FlowFilter(FlowMatch.Any)).FlowCount;
+        public uint FlowCount => _plain.Control.Flows.Aggregate(new FlowFilter(FlowMatch.Any)).FlowCount;
 
         public void Change(List<(ushort Port, byte[] Frame)> probes, Action<DatapathControl> change)
         {

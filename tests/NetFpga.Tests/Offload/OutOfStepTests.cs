@@ -55,9 +55,9 @@ public sealed class OutOfStepTests
         Assert.Single(_log);
         Assert.True(sut.KeptInHardware > 1000);
         // The frame behind the lie had no lookup, and counts nowhere; all others do once.
-        Assert.Equal(sent - 1, sut.Offloaded.Aggregate(new FlowFilter(FlowMatch.Any)).PacketCount);
+        Assert.Equal(sent - 1, sut.Offloaded.Flows.Aggregate(new FlowFilter(FlowMatch.Any)).PacketCount);
         sut.Apply(new FlowMod { Command = FlowModCommand.Delete, Match = FlowMatch.Any });
-        sut.Both(control => control.Barrier());
+        sut.Both(control => control.Barriers.Finish());
         Assert.Equal(sent - 1, sut.RemovedOfOffloaded.Aggregate(0UL, (sum, removed) => sum + removed.PacketCount));
 
         void SendFor(TimeSpan time)

@@ -27,7 +27,7 @@ internal sealed class AgentHarness : IDisposable
             MemoryPort port = new($"p{number}", Control.Frames) { HardwareAddress = new(0x0200_0000_ff00UL + number) };
             using (Control.EnterWithoutTable())
             {
-                Control.AddPort(number, port);
+                Control.Ports.Add(number, port);
             }
             Ports[number] = port;
         }
@@ -92,7 +92,15 @@ internal sealed class AgentHarness : IDisposable
     }
 
     /// <summary>Returns when nothing that was sent is still being handled: what a clock that the test moves shows of silence is the peers'.</summary>
-    public void WaitUntilIdle() => Eventually.True(() => Agent.IsIdle, "every connection is at rest");
+    public void WaitUntilIdle() => Eventually.True(
+        () =>
+        {
+            using (Agent.Control.EnterWithoutTable())
+            {
+                return Agent.Sessions.All.All(connection => connection.IsReading);
+            }
+        },
+        "every connection is at rest");
 
     /// <summary>Waits until so many frames have come out of a port.</summary>
     public List<byte[]> Collect(ushort port, int count)
@@ -112,7 +120,7 @@ internal sealed class AgentHarness : IDisposable
     {
         using (Control.EnterWithoutTable())
         {
-            return Control.MissBehaviour;
+            return Control.Pipeline.MissBehaviour;
         }
     }
 

@@ -59,7 +59,7 @@ public sealed class ChangingTargetsTests
         Assert.Equal(MissBehaviour.Normal, harness.ReadMissBehaviour());
         using (harness.Control.EnterWithoutTable())
         {
-            Assert.False(harness.Control.InEmergency);
+            Assert.False(harness.Control.Flows.Emergency.InForce);
         }
     }
 

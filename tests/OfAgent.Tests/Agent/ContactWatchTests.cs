@@ -30,7 +30,7 @@ public sealed class ContactWatchTests
         {
             using (control.EnterWithoutTable())
             {
-                isBack = control.InEmergency;
+                isBack = control.Flows.Emergency.InForce;
                 sut.Note(hasContact: true);
             }
         });
@@ -41,10 +41,10 @@ public sealed class ContactWatchTests
             time.Advance(TimeSpan.FromMilliseconds(2));
             sut.Note(hasContact: false);
             Assert.True(isBack);
-            Assert.False(control.InEmergency);
+            Assert.False(control.Flows.Emergency.InForce);
             Assert.Equal("emergency mode left: its flow entries stay until the controller deletes them", sut.TakeNews());
             sut.Note(hasContact: false);
-            Assert.True(control.InEmergency);
+            Assert.True(control.Flows.Emergency.InForce);
         }
         Eventually.Ended(back);
     }

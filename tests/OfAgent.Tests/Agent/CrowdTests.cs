@@ -242,7 +242,7 @@ public sealed class CrowdTests : IDisposable
             taken.Set();
             for (uint cursor = 0; !done.IsSet; cursor = 0)
             {
-                control.NextFlow(ref cursor, none, out _);
+                control.Flows.Next(ref cursor, none, out _);
             }
         }
     }

@@ -122,7 +122,7 @@ public sealed class EmergencyTests
     {
         using (harness.Control.Enter())
         {
-            return harness.Control.InEmergency;
+            return harness.Control.Flows.Emergency.InForce;
         }
     }
 

@@ -23,6 +23,23 @@ public sealed class FlowTableTests : AgentTest
     }
 
     [Fact]
+    public void An_entry_may_have_as_many_actions_as_flow_statistics_can_show_whoever_adds_it()
+    {
+        Assert.Equal((OfHeader.MaxMessageLength - StatsMessage.HeaderSize - FlowStatsMessage.EntryHeaderSize) / 8 * 8, ActionValidator.MaxEntryBytes);
+        FlowAction[] most = [.. Enumerable.Repeat(FlowAction.StripVlan(), ActionValidator.MaxEntryBytes / 8)];
+        FlowAction[] oneMore = [.. most, FlowAction.StripVlan()];
+        using (Harness.Control.Enter())
+        {
+            Assert.Equal(ControlError.TooManyActions, Harness.Control.Apply(new FlowMod { Match = InPort(2), Priority = 7, Actions = oneMore }));
+        }
+        Controller.Send(b => WriteAdd(b, 1, InPort(2), 7, oneMore));
+        Assert.Equal("OFPBAC_TOO_MANY", Controller.ReadError().Name);
+
+        Controller.Add(InPort(1), 7, most);
+        Assert.Equal(most, Assert.Single(Controller.ReadFlows()).Actions);
+    }
+
+    [Fact]
     public void The_log_warns_once_of_a_match_that_gives_more_than_is_compared()
     {
         FlowMatch plain = new() { Wildcards = FlowWildcards.All & ~FlowWildcards.DlType, DlType = EtherType.Ipv6 };
@@ -99,7 +116,7 @@ public sealed class FlowTableTests : AgentTest
         {
             for (ushort number = 3; number <= count; number++)
             {
-                Assert.Equal(ControlError.None, Harness.Control.AddPort(number, new NullPort($"n{number}")));
+                Assert.Equal(ControlError.None, Harness.Control.Ports.Add(number, new NullPort($"n{number}")));
             }
         }
 
@@ -140,7 +157,7 @@ public sealed class FlowTableTests : AgentTest
         Assert.Empty(Controller.Barrier());
         using (Harness.Control.Enter())
         {
-            Assert.Equal(PortConfig.NoFlood, Harness.Control.Ports[0].Config);
+            Assert.Equal(PortConfig.NoFlood, Harness.Control.Ports.Descriptions[0].Config);
         }
     }
 

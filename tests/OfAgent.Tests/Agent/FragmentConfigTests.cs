@@ -11,10 +11,10 @@ public sealed class FragmentConfigTests : AgentTest
     {
         using RawController two = Harness.Connect();
         Controller.Configure(10, OfConfigFlags.FragmentsDrop);
-        Assert.Equal(FragmentHandling.Drop, Harness.Control.FragmentHandling);
+        Assert.Equal(FragmentHandling.Drop, Harness.Control.Pipeline.FragmentHandling);
         two.Configure(20, OfConfigFlags.FragmentsReassemble);
 
-        Assert.Equal(FragmentHandling.Reassemble, Harness.Control.FragmentHandling);
+        Assert.Equal(FragmentHandling.Reassemble, Harness.Control.Pipeline.FragmentHandling);
         Assert.Equal(new SwitchConfig(OfConfigFlags.FragmentsReassemble, 10), Get(Controller));
         Assert.Equal(new SwitchConfig(OfConfigFlags.FragmentsReassemble, 20), Get(two));
     }

@@ -156,7 +156,7 @@ public sealed class HandshakeTests : AgentTest
 
         const OfCapabilities capabilities = OfCapabilities.FlowStats | OfCapabilities.TableStats | OfCapabilities.PortStats
             | OfCapabilities.QueueStats | OfCapabilities.IpReassembly | OfCapabilities.ArpMatchIp;
-        Assert.Equal((0x42ul, 1, (uint)Harness.Control.BufferCount), (features.DatapathId, features.TableCount, features.BufferCount));
+        Assert.Equal((0x42ul, 1, (uint)Harness.Control.Buffers.Capacity), (features.DatapathId, features.TableCount, features.BufferCount));
         Assert.Equal((capabilities, 0xfffu), (features.Capabilities, features.Actions));
         Assert.Equal(["p1", "p2"], ports.Select(p => p.Name));
     }

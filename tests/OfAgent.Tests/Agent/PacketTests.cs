@@ -50,7 +50,7 @@ public sealed class PacketTests : AgentTest
         Controller.Configure(20);
         using (Harness.Control.Enter())
         {
-            Harness.Agent.OnPacketIn(new PacketIn { BufferId = buffer, InPort = 1, Reason = PacketInReason.NoMatch, MaxLength = 0, Data = frame });
+            Harness.Agent.Sessions.OnPacketIn(new PacketIn { BufferId = buffer, InPort = 1, Reason = PacketInReason.NoMatch, MaxLength = 0, Data = frame });
         }
         ReceivedPacketIn packetIn = Controller.ReadPacketIn();
         Assert.Equal(frame[..expected], packetIn.Data.ToArray());

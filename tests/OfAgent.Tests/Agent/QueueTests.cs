@@ -20,10 +20,10 @@ public sealed class QueueTests : AgentTest
     {
         using (Harness.Control.Enter())
         {
-            Assert.Equal(ControlError.None, Harness.Control.ConfigurePortRate(2, 50 * Mega));
-            Assert.Equal(ControlError.None, Harness.Control.ConfigureQueue(2, new QueueConfig(7, 1000)));
-            Assert.Equal(ControlError.None, Harness.Control.ConfigureQueue(2, new QueueConfig(1, 10 * Mega)));
-            Assert.Equal(ControlError.None, Harness.Control.ConfigureQueue(2, new QueueConfig(2, 0, 5 * Mega)));
+            Assert.Equal(ControlError.None, Harness.Control.Queues.ConfigureRate(2, 50 * Mega));
+            Assert.Equal(ControlError.None, Harness.Control.Queues.Configure(2, new QueueConfig(7, 1000)));
+            Assert.Equal(ControlError.None, Harness.Control.Queues.Configure(2, new QueueConfig(1, 10 * Mega)));
+            Assert.Equal(ControlError.None, Harness.Control.Queues.Configure(2, new QueueConfig(2, 0, 5 * Mega)));
         }
     }
 
@@ -69,9 +69,9 @@ public sealed class QueueTests : AgentTest
         Assert.Equal("OFPQOFC_BAD_PORT", Controller.ReadError().Name);
         using (Harness.Control.Enter())
         {
-            Assert.Equal(ControlError.None, Harness.Control.AddPort(PortNumber.Local, new NullPort("local")));
-            Assert.Equal(ControlError.None, Harness.Control.ConfigurePortRate(PortNumber.Local, 50 * Mega));
-            Assert.Equal(ControlError.None, Harness.Control.ConfigureQueue(PortNumber.Local, new QueueConfig(3, Mega)));
+            Assert.Equal(ControlError.None, Harness.Control.Ports.Add(PortNumber.Local, new NullPort("local")));
+            Assert.Equal(ControlError.None, Harness.Control.Queues.ConfigureRate(PortNumber.Local, 50 * Mega));
+            Assert.Equal(ControlError.None, Harness.Control.Queues.Configure(PortNumber.Local, new QueueConfig(3, Mega)));
         }
         Assert.Equal(PortNumber.Local, Controller.ReadPortStatus().Port.Number);
         Controller.Send(b => QueueConfigMessage.WriteRequest(b, 2, PortNumber.Local));
@@ -117,10 +117,10 @@ public sealed class QueueTests : AgentTest
         {
             for (ushort port = 3; port <= 42; port++)
             {
-                Harness.Control.AddPort(port, new Softswitch.Ports.Memory.MemoryPort($"p{port}", Harness.Control.Frames));
+                Harness.Control.Ports.Add(port, new Softswitch.Ports.Memory.MemoryPort($"p{port}", Harness.Control.Frames));
                 for (uint queue = 0; queue < QueueConfig.MaxPerPort; queue++)
                 {
-                    Assert.Equal(ControlError.None, Harness.Control.ConfigureQueue(port, new QueueConfig(queue)));
+                    Assert.Equal(ControlError.None, Harness.Control.Queues.Configure(port, new QueueConfig(queue)));
                 }
             }
         }

@@ -28,7 +28,7 @@ public sealed partial class OvsTraceTests
         for (int table = 0; table < Tables; table++)
         {
             using TestSwitch sut = new(ports: Ports.Length);
-            sut.Control.MissBehaviour = MissBehaviour.Drop; // as its fail mode secure has it in a bridge of OpenFlow 1.0 that nobody controls
+            sut.Control.Pipeline.MissBehaviour = MissBehaviour.Drop; // as its fail mode secure has it in a bridge of OpenFlow 1.0 that nobody controls
             string[] flows = [.. Enumerable.Range(0, 12).Select(i => NextFlow(random, i))];
             ovs.Ofctl("del-flows", "br0");
             string file = ovs.PathOf("flows");

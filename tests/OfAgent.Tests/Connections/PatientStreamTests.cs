@@ -1,5 +1,4 @@
 using System.Threading.Tasks.Sources;
-using Softswitch.OfAgent.Wire;
 
 namespace Softswitch.OfAgent.Tests.Connections;
 
@@ -9,7 +8,7 @@ public sealed class PatientStreamTests
     public void A_result_is_not_taken_before_the_stream_has_called_back()
     {
         using SlowlyCalling stream = new();
-        PatientStream sut = new(stream, new OfFramer());
+        PatientStream sut = new(stream);
         Assert.False(sut.Wait(TimeSpan.Zero));
         stream.Status = ValueTaskSourceStatus.Succeeded;
         Assert.False(sut.TryRead(TimeSpan.Zero, out _));
@@ -27,7 +26,7 @@ public sealed class PatientStreamTests
         try
         {
             using SlowlyCalling stream = new();
-            PatientStream sut = new(stream, new OfFramer());
+            PatientStream sut = new(stream);
             sut.Wait(TimeSpan.Zero);
             Assert.False(stream.Flags.HasFlag(ValueTaskSourceOnCompletedFlags.UseSchedulingContext));
         }

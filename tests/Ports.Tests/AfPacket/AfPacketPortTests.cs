@@ -87,14 +87,14 @@ public sealed class AfPacketPortTests : VethPortTests
     {
         AfPacketPort near = Open(); // the switch's
         using TestSwitch sut = new(ports: 1);
-        Assert.Equal(ControlError.None, sut.Control.AddPort(2, near));
+        Assert.Equal(ControlError.None, sut.Control.Ports.Add(2, near));
         sut.Add(FlowMatch.Any, 1, FlowAction.Output(2));
         using Capture capture = new(new CaptureFilter(CapturePoints.Dropped, null, FlowMatch.Any, Packet.MaxLength), 1);
-        Assert.True(sut.Control.TryAddCapture(capture));
+        Assert.True(sut.Control.Pipeline.TryAddCapture(capture));
         AssertDropped(DropReason.TooLong, Frame(1515));
         Space.Links.SetUp("far", up: false);
         Eventually.Polled(() => !near.ReadLink().Up, () => "the carrier stays");
-        sut.Control.AnnounceLinkChange();
+        sut.Control.Ports.AnnounceLinkChange();
         sut.Settle();
         AssertDropped(DropReason.LinkDown, Frame(60));
 
@@ -106,7 +106,7 @@ public sealed class AfPacketPortTests : VethPortTests
                 Assert.Equal((TraceStepKind.Dropped, reason, 2), (last.Kind, last.Reason, last.Port));
             }
             sut.Send(1, frame);
-            Assert.Equal(1, sut.Control.ReadDrops(reason));
+            Assert.Equal(1, sut.Control.Accounts.ReadDrops(reason));
             Assert.True(capture.TryRead(long.MaxValue, out CaptureRecord seen, out ReadOnlySpan<byte> bytes));
             Assert.Equal((reason, 2, Convert.ToHexString(frame)), (seen.Reason, seen.Port, Convert.ToHexString(bytes)));
             capture.Release();

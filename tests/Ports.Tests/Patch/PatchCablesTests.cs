@@ -296,7 +296,7 @@ public sealed class PatchCablesTests : IDisposable
     {
         using (datapath.EnterWithoutTable())
         {
-            Assert.Equal(ControlError.None, datapath.AddPort(number, device));
+            Assert.Equal(ControlError.None, datapath.Ports.Add(number, device));
         }
         // A pass that is under way knows the ports of its beginning, and a worker may be kept from going on for long.
         Eventually.True(() => datapath.Workers.All(worker => worker.Adopted.Find(number) != null), $"workers know port {number}");

@@ -69,10 +69,10 @@ public sealed class FlowTunnelTests
         DatapathControl control = sut.Control;
         var set = new UnderlaySet(sut.Time);
         var wire = new MemoryPort("wire", control.Frames) { HardwareAddress = new MacAddress(0x0200_0000_00a1) };
-        Assert.Equal(ControlError.None, control.AddPort(2, set.Wrap(2, wire, UnderlayOptions.Read(TunnelHost.Spec("u,address=10.0.0.1/24"))!)));
+        Assert.Equal(ControlError.None, control.Ports.Add(2, set.Wrap(2, wire, UnderlayOptions.Read(TunnelHost.Spec("u,address=10.0.0.1/24"))!)));
         Assert.Equal(
             ControlError.None,
-            control.AddPort(3, set.Open(3, TunnelHost.Spec($"vxlan:local=10.0.0.1,remote=flow,{Static}"), control.Frames, out ushort? beside), beside: beside));
+            control.Ports.Add(3, set.Open(3, TunnelHost.Spec($"vxlan:local=10.0.0.1,remote=flow,{Static}"), control.Frames, out ushort? beside), beside: beside));
         sut.AddPort(4);
         sut.Add(
             FlowMatch.Any, 1, FlowAction.SetTunnel(7), FlowAction.SetTunnelDestination(0x0a000002), FlowAction.Output(3),
@@ -86,14 +86,14 @@ public sealed class FlowTunnelTests
             Assert.Equal(ReferenceTunnel.Vxlan(7, Frame)[2..], udp[2..]);
         }
         Assert.Equal(Frame, Assert.Single(sut.Received(4)));
-        Assert.True(control.TryReadPort(2, out PortStatistics underlay));
+        Assert.True(control.Ports.TryRead(2, out PortStatistics underlay));
         Assert.Equal((2UL, (ulong)sent.Sum(frame => frame.Length)), (underlay.TransmittedPackets, underlay.TransmittedBytes));
-        Assert.True(control.TryReadPort(3, out PortStatistics tunnel));
+        Assert.True(control.Ports.TryRead(3, out PortStatistics tunnel));
         Assert.Equal((2UL, 2UL * (ulong)Frame.Length), (tunnel.TransmittedPackets, tunnel.TransmittedBytes));
 
         // And without: counted where a person looks.
         sut.Add(FlowMatch.Any, 1, FlowAction.Output(3));
         sut.Send(1, Frame);
-        Assert.Equal(1, control.ReadDrops(DropReason.TunnelNoDestination));
+        Assert.Equal(1, control.Accounts.ReadDrops(DropReason.TunnelNoDestination));
     }
 }

@@ -35,8 +35,8 @@ public sealed class TunnelAccountTests
         MemoryPort near = new("near", control.Frames, capacity: 64);
         MemoryPort wire = new("wire", control.Frames, capacity: 64, takesOffloads: true) { HardwareAddress = new(0x0200_0000_00a1), Mtu = 1500 };
         UnderlaySet underlays = new(time);
-        Assert.Equal(ControlError.None, control.AddPort(Near, near));
-        Assert.Equal(ControlError.None, control.AddPort(Below, underlays.Wrap(Below, wire, UnderlayOptions.Read(TunnelHost.Spec("u,address=10.0.0.1/24"))!)));
+        Assert.Equal(ControlError.None, control.Ports.Add(Near, near));
+        Assert.Equal(ControlError.None, control.Ports.Add(Below, underlays.Wrap(Below, wire, UnderlayOptions.Read(TunnelHost.Spec("u,address=10.0.0.1/24"))!)));
         bool[] isOpen = new bool[Tunnels.Length];
         long injected = 0;
         long collected = 0;
@@ -47,13 +47,13 @@ public sealed class TunnelAccountTests
             switch (random.Next(20))
             {
                 case 0 when isOpen[tunnel]:
-                    Assert.Equal(ControlError.None, control.RemovePort(number));
+                    Assert.Equal(ControlError.None, control.Ports.Remove(number));
                     isOpen[tunnel] = false;
                     break;
                 case 0:
                 case 1 when !isOpen[tunnel]:
                     IPortDevice device = underlays.Open(number, TunnelHost.Spec(Tunnels[tunnel]), control.Frames, out ushort? beside);
-                    Assert.Equal(ControlError.None, control.AddPort(number, device, beside: beside));
+                    Assert.Equal(ControlError.None, control.Ports.Add(number, device, beside: beside));
                     isOpen[tunnel] = true;
                     break;
                 case < 4:
@@ -80,7 +80,7 @@ public sealed class TunnelAccountTests
                     control.Service();
                     break;
             }
-            AccountReading reading = control.ReadAccounts();
+            AccountReading reading = control.Accounts.Read();
             foreach (AccountRow row in reading.Rows)
             {
                 Assert.True(row.Unaccounted == 0 && row.Held >= 0, $"seed {seed}, step {step}: {row.Kind} {row.Number}: {row.Unaccounted} unaccounted");
@@ -89,7 +89,7 @@ public sealed class TunnelAccountTests
             Assert.True(below.Received == injected - wire.PendingReceive, $"seed {seed}, step {step}: received {below.Received}");
             Assert.True(below.Sent == collected + wire.PendingCollect, $"seed {seed}, step {step}: sent {below.Sent} of {collected}");
         }
-        AccountRow carrier = control.ReadAccounts().Find(Below)!;
+        AccountRow carrier = control.Accounts.Read().Find(Below)!;
         Assert.True(carrier.Used > 100 && carrier.Made > 100 && carrier.Drops > 100, $"{carrier.Used} used, {carrier.Made} made, {carrier.Drops} dropped");
     }
 

@@ -26,7 +26,7 @@ public sealed class TunnelTraceTests : IDisposable
     {
         _set = new UnderlaySet(_switch.Time);
         _wire = new MemoryPort("wire", _switch.Control.Frames) { HardwareAddress = new(0x0200_0000_00a1), Mtu = 1500 };
-        Assert.Equal(ControlError.None, _switch.Control.AddPort(2, _set.Wrap(2, _wire, UnderlayOptions.Read(TunnelHost.Spec("u,address=10.0.0.1/24"))!)));
+        Assert.Equal(ControlError.None, _switch.Control.Ports.Add(2, _set.Wrap(2, _wire, UnderlayOptions.Read(TunnelHost.Spec("u,address=10.0.0.1/24"))!)));
     }
 
     public void Dispose() => _switch.Dispose();
@@ -44,7 +44,7 @@ public sealed class TunnelTraceTests : IDisposable
         Open(spec);
         // What a tunnel answers comes in there, and ends: the trace of the packet that it answers ends with the answer.
         FlowMatch fromOne = FlowMatch.Any with { InPort = 1, Wildcards = FlowWildcards.All & ~FlowWildcards.InPort };
-        _switch.Control.MissBehaviour = MissBehaviour.Drop;
+        _switch.Control.Pipeline.MissBehaviour = MissBehaviour.Drop;
         _switch.Add(fromOne, 1, FlowAction.SetTunnel(77), FlowAction.SetTunnelDestination(Peer), FlowAction.Output(3));
         Learn();
         RandomFrames frames = new(5);
@@ -91,7 +91,7 @@ public sealed class TunnelTraceTests : IDisposable
         _switch.Send(1, TestPacket.Udp());
         Assert.Single(Trace(TestPacket.Udp()), step => step.Kind == TraceStepKind.Waiting); // it may still answer
         Wait(NeighbourTable.ProbeInterval * (NeighbourTable.MaxProbes + 1));
-        Assert.Equal(1, _switch.Control.ReadDrops(DropReason.TunnelUnreachable));
+        Assert.Equal(1, _switch.Control.Accounts.ReadDrops(DropReason.TunnelUnreachable));
         for (int i = 0; i < 2; i++)
         {
             TraceStep last = Trace(TestPacket.Udp())[^1];
@@ -118,7 +118,7 @@ public sealed class TunnelTraceTests : IDisposable
         _switch.Add(FlowMatch.Any, 1, FlowAction.Output(3));
         Learn();
         _wire.SetLink(false);
-        _switch.Control.AnnounceLinkChange();
+        _switch.Control.Ports.AnnounceLinkChange();
         _switch.Settle();
         IReadOnlyList<TraceStep> steps = Trace(TestPacket.Udp());
         Assert.Equal((TraceStepKind.Dropped, DropReason.LinkDown, 2), (steps[^1].Kind, steps[^1].Reason, steps[^1].Port));
@@ -135,7 +135,7 @@ public sealed class TunnelTraceTests : IDisposable
         _switch.Add(FlowMatch.Any, 1, FlowAction.Output(3), FlowAction.Output(4));
         TraceStep[] drops = [.. Trace(TestPacket.Udp()).Where(step => step.Kind == TraceStepKind.Dropped)];
         Assert.Equal([(3, DropReason.TunnelUnreachable), (4, DropReason.TunnelNoDestination)], drops.Select(step => (step.Port, step.Reason)));
-        _switch.Control.RemovePort(2);
+        _switch.Control.Ports.Remove(2);
         drops = [.. Trace(TestPacket.Udp()).Where(step => step.Kind == TraceStepKind.Dropped)];
         Assert.Equal([(3, DropReason.TunnelDown), (4, DropReason.TunnelDown)], drops.Select(step => (step.Port, step.Reason)));
     }
@@ -160,7 +160,7 @@ public sealed class TunnelTraceTests : IDisposable
     {
         Open("vxlan:local=10.0.0.1,remote=10.0.0.2,key=42");
         Open("gre:local=10.0.0.1,remote=10.0.0.2,key=7,csum=on");
-        _switch.Control.MissBehaviour = MissBehaviour.Drop;
+        _switch.Control.Pipeline.MissBehaviour = MissBehaviour.Drop;
         foreach (ushort tunnel in (ushort[])[2, 3, 4])
         {
             _switch.Add(FlowMatch.Any with { InPort = tunnel, Wildcards = FlowWildcards.All & ~FlowWildcards.InPort }, 1, FlowAction.SetNwTos((byte)(tunnel << 2)), FlowAction.Output(1));
@@ -181,7 +181,7 @@ public sealed class TunnelTraceTests : IDisposable
             AssertDropped(drops, steps);
         }
         Assert.Superset(new HashSet<TraceStepKind> { TraceStepKind.Claimed, TraceStepKind.Decapsulated, TraceStepKind.Dropped, TraceStepKind.Output }, seen);
-        _switch.Control.RemovePort(3);
+        _switch.Control.Ports.Remove(3);
         using PacketTracer last = _switch.Control.CreateTracer();
         Assert.DoesNotContain(last.Trace(2, ReferenceTunnel.Outer(ReferenceTunnel.Udp, ReferenceTunnel.Vxlan(42, frames.Next()))).Steps, step => step.Kind == TraceStepKind.Decapsulated);
     }
@@ -209,9 +209,9 @@ public sealed class TunnelTraceTests : IDisposable
 
     private void Open(string spec)
     {
-        ushort number = (ushort)(3 + (_switch.Control.PortNumbers.Length - 2));
+        ushort number = (ushort)(3 + (_switch.Control.Ports.Numbers.Length - 2));
         IPortDevice device = _set.Open(number, TunnelHost.Spec(spec), _switch.Control.Frames, out ushort? beside);
-        Assert.Equal(ControlError.None, _switch.Control.AddPort(number, device, beside: beside));
+        Assert.Equal(ControlError.None, _switch.Control.Ports.Add(number, device, beside: beside));
     }
 
     /// <summary>The peer answers when it is asked.</summary>
@@ -232,7 +232,7 @@ public sealed class TunnelTraceTests : IDisposable
         return tracer.Trace(1, frame).Steps;
     }
 
-    private long[] ReadDrops() => [.. Enumerable.Range(0, (int)DropReason.Count).Select(reason => _switch.Control.ReadDrops((DropReason)reason))];
+    private long[] ReadDrops() => [.. Enumerable.Range(0, (int)DropReason.Count).Select(reason => _switch.Control.Accounts.ReadDrops((DropReason)reason))];
 
     /// <summary>The switch has dropped since what a trace says.</summary>
     private void AssertDropped(long[] before, IReadOnlyList<TraceStep> steps)

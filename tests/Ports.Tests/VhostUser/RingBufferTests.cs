@@ -207,9 +207,9 @@ public sealed unsafe class RingBufferTests
         using RingHarness sender = new(Everything, longest: 66_000, pool: sut.Control.Frames);
         using RingHarness taker = new(Everything, pool: sut.Control.Frames);
         using RingHarness other = new(Everything & ~VirtioFeatures.VIRTIO_NET_F_GUEST_TSO4, pool: sut.Control.Frames);
-        Assert.Equal(ControlError.None, sut.Control.AddPort(1, sender.Device));
-        Assert.Equal(ControlError.None, sut.Control.AddPort(2, taker.Device));
-        Assert.Equal(ControlError.None, sut.Control.AddPort(3, other.Device));
+        Assert.Equal(ControlError.None, sut.Control.Ports.Add(1, sender.Device));
+        Assert.Equal(ControlError.None, sut.Control.Ports.Add(2, taker.Device));
+        Assert.Equal(ControlError.None, sut.Control.Ports.Add(3, other.Device));
         sut.Add(FlowMatch.Any, 1, FlowAction.Output(2), FlowAction.Output(3));
         SegmentBuilder builder = new() { Payload = new byte[10_000] };
         byte[] segment = builder.Build(finished: false);
