@@ -3,7 +3,9 @@ using Softswitch.Testing;
 
 namespace Softswitch.OfAgent.Tests;
 
-/// <summary>Documents agree with code, tests and each other. openflow-1.0-tests.txt names the tests behind docs/openflow-1.0.md.</summary>
+/// <summary>
+/// Documents agree with code, tests and each other. openflow-1.0-tests.txt names the tests behind docs/openflow-1.0.md.
+/// </summary>
 public sealed partial class DocumentTests
 {
     private const int MaxLines = 250;
@@ -16,7 +18,8 @@ public sealed partial class DocumentTests
     [Fact]
     public void Every_test_the_document_names_exists()
     {
-        HashSet<string> tests = [.. Sources("tests").SelectMany(file => TestMethod().Matches(File.ReadAllText(file))).Select(match => match.Groups[1].Value)];
+        HashSet<string> tests = [.. Sources("tests").SelectMany(file => TestMethod().Matches(File.ReadAllText(file)))
+            .Select(match => match.Groups[1].Value)];
         string[] named = [.. Behind().SelectMany(line => TestName().Matches(line)).Select(match => match.Groups[1].Value).Distinct()];
 
         Assert.NotEmpty(named);
@@ -26,9 +29,10 @@ public sealed partial class DocumentTests
     [Fact]
     public void Every_line_of_its_lists_names_a_test_or_says_why_there_is_none()
     {
-        string[] shown = [.. Behind().Select(line => Shown().Match(line)).Where(match => match.Success).Select(match => match.Groups[1].Value)];
-        string[] corners = [.. File.ReadLines(Path.Combine(Repository.Root, "docs", "openflow-1.0.md")).Select(line => Corner().Match(line)).Where(match => match.Success)
+        string[] shown = [.. Behind().Select(line => Shown().Match(line)).Where(match => match.Success)
             .Select(match => match.Groups[1].Value)];
+        string[] corners = [.. File.ReadLines(Path.Combine(Repository.Root, "docs", "openflow-1.0.md"))
+            .Select(line => Corner().Match(line)).Where(match => match.Success).Select(match => match.Groups[1].Value)];
 
         Assert.NotEmpty(corners);
         Assert.Equal(corners, shown);
@@ -44,7 +48,8 @@ public sealed partial class DocumentTests
     }
 
     [Fact]
-    public void No_page_is_longer_than_250_lines() => Assert.DoesNotContain(Pages(), page => File.ReadLines(page).Count() > MaxLines);
+    public void No_page_is_longer_than_250_lines() =>
+        Assert.DoesNotContain(Pages().Where(page => !IsChangelog(page)), page => File.ReadLines(page).Count() > MaxLines);
 
     [Fact]
     public void Links_between_documents_lead_to_files_and_headings_that_exist()
@@ -54,9 +59,12 @@ public sealed partial class DocumentTests
         {
             foreach (Match link in Link().Matches(File.ReadAllText(page)))
             {
-                string file = link.Groups[1].Value.Length == 0 ? page : Path.Combine(Path.GetDirectoryName(page)!, link.Groups[1].Value);
+                string target = link.Groups[1].Value;
+                string file = target.Length == 0 ? page : Path.Combine(Path.GetDirectoryName(page)!, target);
                 string place = link.Groups[2].Value;
-                if (!File.Exists(file) || (place.Length > 0 && !File.ReadLines(file).Any(line => line.StartsWith('#') && PlaceOf(line) == place)))
+                bool isThere = File.Exists(file)
+                    && (place.Length == 0 || File.ReadLines(file).Any(line => line.StartsWith('#') && PlaceOf(line) == place));
+                if (!isThere)
                 {
                     broken.Add($"{page}: {link.Value}");
                 }
@@ -72,25 +80,35 @@ public sealed partial class DocumentTests
         string[] files = [.. SourceFolders.SelectMany(Sources)];
         string[] texts = [.. files.Select(file => Comment().Replace(File.ReadAllText(file), string.Empty))];
         HashSet<string> words = [.. texts.SelectMany(text => Word().Matches(text).Select(match => match.Value))];
-        ILookup<string, string> declared = texts.SelectMany(text => Declaration().Matches(text).Select(match => (match.Groups[1].Value, Text: text)))
-            .ToLookup(type => type.Value, type => type.Text);
-        HashSet<string> names = [.. Directory.EnumerateFiles(Repository.Root).Concat(files).Select(file => Path.GetFileName(file))];
+        ILookup<string, string> declared = texts
+            .SelectMany(text => Declaration().Matches(text).Select(match => (Name: match.Groups[1].Value, Text: text)))
+            .ToLookup(type => type.Name, type => type.Text);
+        HashSet<string> fileNames = [.. Directory.EnumerateFiles(Repository.Root).Concat(files).Select(file => Path.GetFileName(file))];
+
+        bool IsProject(string name) => SourceFolders.Any(folder =>
+            Directory.Exists(Path.Combine(Repository.Root, folder, name.Replace("Softswitch.", string.Empty, StringComparison.Ordinal))));
 
         bool Exists(string name)
         {
             string[] parts = name.Split('.');
-            return names.Contains(name) || Foreign.Contains(name)
-                || (parts.Length == 1 ? words.Contains(name) : declared[parts[0]].Any(text => Regex.IsMatch(text, $@"\b{parts[1]}\b")))
-                || SourceFolders.Any(folder => Directory.Exists(Path.Combine(Repository.Root, folder, name.Replace("Softswitch.", "", StringComparison.Ordinal))));
+            return Foreign.Contains(name) || fileNames.Contains(name) || IsProject(name)
+                || (parts.Length == 1 ? words.Contains(name) : declared[parts[0]].Any(text => Regex.IsMatch(text, $@"\b{parts[1]}\b")));
         }
 
         List<string> missing = [];
-        foreach (string page in Pages().Where(page => Path.GetFileName(page) != "CHANGELOG.md"))
+        foreach (string page in Pages().Where(page => !IsChangelog(page)))
         {
-            string[] code = [.. Code().Matches(Examples().Replace(File.ReadAllText(page), string.Empty)).Select(match => match.Groups[1].Value)];
-            missing.AddRange(code.Where(name => PascalName().Match(name) is { Success: true } match && !Exists(match.Groups[1].Value)).Select(name => $"{page}: {name}"));
-            missing.AddRange(code.Where(name => OwnPath().Match(name) is { Success: true } match && !Path.Exists(Path.Combine(Repository.Root, match.Value)))
-                .Select(name => $"{page}: {name}"));
+            string text = Examples().Replace(File.ReadAllText(page), string.Empty);
+            foreach (string code in Code().Matches(text).Select(match => match.Groups[1].Value))
+            {
+                bool isUnknownName = PascalName().Match(code) is { Success: true } name && !Exists(name.Groups[1].Value);
+                bool isUnknownPath = OwnPath().Match(code) is { Success: true } path
+                    && !Path.Exists(Path.Combine(Repository.Root, path.Value));
+                if (isUnknownName || isUnknownPath)
+                {
+                    missing.Add($"{page}: {code}");
+                }
+            }
         }
 
         Assert.Empty(missing);
@@ -105,6 +123,9 @@ public sealed partial class DocumentTests
             .Select(file => file.FullName);
     }
 
+    /// <summary>It says what was, and grows.</summary>
+    private static bool IsChangelog(string page) => Path.GetFileName(page) == "CHANGELOG.md";
+
     private static IEnumerable<string> Sources(string folder) =>
         Directory.EnumerateFiles(Path.Combine(Repository.Root, folder), "*", SearchOption.AllDirectories)
             .Where(file => file.EndsWith(".cs", StringComparison.Ordinal) || file.EndsWith(".py", StringComparison.Ordinal))
@@ -114,7 +135,8 @@ public sealed partial class DocumentTests
     private static string PlaceOf(string heading) =>
         NotInPlace().Replace(heading.TrimStart('#').Trim().ToLowerInvariant(), string.Empty).Replace(' ', '-');
 
-    private static string[] Behind() => File.ReadAllLines(Path.Combine(Repository.Root, "tests", "OfAgent.Tests", "openflow-1.0-tests.txt"));
+    private static string[] Behind() =>
+        File.ReadAllLines(Path.Combine(Repository.Root, "tests", "OfAgent.Tests", "openflow-1.0-tests.txt"));
 
     [GeneratedRegex(@"(?:void|Task) ([A-Z]\w*_\w+)\(")]
     private static partial Regex TestMethod();
