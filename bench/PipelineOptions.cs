@@ -90,9 +90,8 @@ internal sealed record PipelineOptions : IBenchOptions
                 BenchPlan.StartSeconds + Attack switch
                 {
                     null => once,
-                    AttackSearch.Search => Math.Max(Seconds, AttackSearch.ExpectedSeconds(this with { Seconds = AttackSearch.TurnSeconds })),
-                    AttackSearch.Worst => AttackSearch.ExpectedSeconds(this),
-                    _ => AttackSearch.ExpectedSeconds(this) / AttackSpec.Known.Count,
+                    AttackRows.Worst => AttackSpec.Kinds.Count * AttackRows.ExpectedSeconds(this),
+                    _ => AttackRows.ExpectedSeconds(this),
                 });
         }
     }

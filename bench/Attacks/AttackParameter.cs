@@ -3,17 +3,15 @@ using Softswitch.Datapath.Flows;
 
 namespace Softswitch.Bench.Attacks;
 
-/// <summary>One thing that a search may change about an attack, by name and as text.</summary>
+/// <summary>One thing about an attack that can be set, by name and as text.</summary>
 /// <param name="Range">What it takes, for people.</param>
 /// <param name="Text">Its value.</param>
 /// <param name="Read">The attack with another value, or null if the text is none.</param>
-/// <param name="Draw">Another value, as text.</param>
 internal sealed record AttackParameter(
     string Name,
     string Range,
     Func<AttackSpec, string> Text,
-    Func<AttackSpec, string, AttackSpec?> Read,
-    Func<AttackSpec, Random, string> Draw)
+    Func<AttackSpec, string, AttackSpec?> Read)
 {
     private static readonly (FlowWildcards Field, string Name)[] FieldNames =
     [
@@ -27,8 +25,7 @@ internal sealed record AttackParameter(
     [
         new(
             "fields", $"none, or some of {string.Join('+', FieldNames.Select(field => field.Name))}", spec => TextOf(spec.Fields),
-            (spec, text) => ReadFields(text) is { } fields ? spec with { Fields = fields } : null,
-            (spec, random) => TextOf(spec.Fields ^ FieldNames[random.Next(FieldNames.Length)].Field)),
+            (spec, text) => ReadFields(text) is { } fields ? spec with { Fields = fields } : null),
         Part("share", spec => spec.Share, (spec, value) => spec with { Share = value }),
         Lengths("src", spec => spec.Source, (spec, value) => spec with { Source = value }),
         Lengths("dst", spec => spec.Destination, (spec, value) => spec with { Destination = value }),
@@ -47,32 +44,16 @@ internal sealed record AttackParameter(
         Part("stray", spec => spec.Stray, (spec, value) => spec with { Stray = value }),
     ];
 
-    /// <summary>The attack with another value.</summary>
-    public AttackSpec Change(AttackSpec spec, Random random) =>
-        Read(spec, Draw(spec, random)) ?? throw new InvalidOperationException($"{Name} draws what it does not take");
-
     private static AttackParameter Part(string name, Func<AttackSpec, double> get, Func<AttackSpec, double, AttackSpec> with) => new(
         name, "0 to 1", spec => get(spec).ToString("0.###", CultureInfo.InvariantCulture),
         (spec, text) => double.TryParse(text, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out double value) && value <= 1
             ? with(spec, value)
-            : null,
-        (_, random) => (random.Next(21) / 20.0).ToString("0.###", CultureInfo.InvariantCulture));
+            : null);
 
     private static AttackParameter Count(
         string name, int least, int most, Func<AttackSpec, int> get, Func<AttackSpec, int, AttackSpec> with) => new(
         name, $"{least} to {most}", spec => $"{get(spec)}",
-        (spec, text) => TryRead(text, least, most, out int value) ? with(spec, value) : null,
-        (spec, random) =>
-        {
-            int drawn = random.Next(4) switch
-            {
-                0 => get(spec) * 2,
-                1 => get(spec) / 2,
-                2 => get(spec) + random.Next(-2, 3),
-                _ => (int)Math.Exp(random.NextDouble() * Math.Log(most + 1.0)) - 1, // all magnitudes alike
-            };
-            return $"{Math.Clamp(drawn, least, most)}";
-        });
+        (spec, text) => TryRead(text, least, most, out int value) ? with(spec, value) : null);
 
     private static AttackParameter Choice<T>(string name, Func<AttackSpec, T> get, Func<AttackSpec, T, AttackSpec> with, T[] values)
         where T : struct
@@ -80,8 +61,7 @@ internal sealed record AttackParameter(
         string TextOf(T value) => $"{value}".ToLowerInvariant();
         return new(
             name, string.Join(", ", values.Select(TextOf)), spec => TextOf(get(spec)),
-            (spec, text) => Array.FindIndex(values, value => TextOf(value) == text) is >= 0 and var at ? with(spec, values[at]) : null,
-            (_, random) => TextOf(values[random.Next(values.Length)]));
+            (spec, text) => Array.FindIndex(values, value => TextOf(value) == text) is >= 0 and var at ? with(spec, values[at]) : null);
     }
 
     private static AttackParameter Lengths(
@@ -93,12 +73,6 @@ internal sealed record AttackParameter(
             return TryRead(ends[0], 0, 32, out int least) && TryRead(ends[^1], least, 32, out int most)
                 ? with(spec, new(least, most))
                 : null;
-        },
-        (spec, random) =>
-        {
-            int one = random.Next(3) > 0 ? get(spec).Least : random.Next(33);
-            int other = random.Next(3) > 0 ? get(spec).Most : random.Next(33);
-            return $"{new PrefixLengths(Math.Min(one, other), Math.Max(one, other))}";
         });
 
     private static bool TryRead(string text, int least, int most, out int value) =>

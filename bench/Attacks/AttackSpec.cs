@@ -142,9 +142,6 @@ internal sealed record AttackSpec
         },
     ];
 
-    /// <summary>The slowest found so far, by hand and by search.</summary>
-    public static IReadOnlyList<AttackSpec> Known { get; } = [.. Kinds];
-
     /// <summary>Reads <c>KIND</c> or <c>KIND:NAME=VALUE,...</c>.</summary>
     /// <exception cref="OptionException">It is not of that form, or a value is out of its range.</exception>
     public static AttackSpec Parse(string text)
@@ -152,7 +149,7 @@ internal sealed record AttackSpec
         string[] parts = text.Split(':', 2);
         AttackSpec spec = Kinds.FirstOrDefault(kind => kind.Kind == parts[0])
             ?? throw new OptionException(
-                $"--attack: '{parts[0]}' is none of {string.Join(", ", Kinds.Select(kind => kind.Kind))}, {AttackSearch.Worst}, {AttackSearch.Search}");
+                $"--attack: '{parts[0]}' is none of {string.Join(", ", Kinds.Select(kind => kind.Kind))}, {AttackRows.Worst}");
         foreach (string setting in parts.Length > 1 ? parts[1].Split(',') : [])
         {
             string[] pair = setting.Split('=', 2);

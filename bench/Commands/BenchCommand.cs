@@ -63,8 +63,7 @@ internal static partial class BenchCommand
         {
             HelpName = "KIND[:NAME=VALUE,...]",
             Description = "In place of --match: as many entries as --flows, and traffic, that are as slow as can be: "
-                + $"{string.Join(", ", AttackSpec.Kinds.Select(kind => kind.Kind))}; {AttackSearch.Worst} for all that are known; "
-                + $"{AttackSearch.Search} to look for slower ones, for --seconds.",
+                + $"{string.Join(", ", AttackSpec.Kinds.Select(kind => kind.Kind))}; {AttackRows.Worst} for all of them.",
         };
         Option<string?> capture = new("--capture") { HelpName = "FLOW", Description = "Packets that are captured meanwhile, as they come and as they leave, in ovs-ofctl's words." };
         Command command = Create(
@@ -89,8 +88,7 @@ internal static partial class BenchCommand
             Capture = parsed.GetValue(capture),
         }, (options, progress, cancellation) => options.Attack switch
         {
-            AttackSearch.Worst => AttackSearch.RunKnown(options, progress, cancellation),
-            AttackSearch.Search => AttackSearch.RunSearch(options, progress, cancellation),
+            AttackRows.Worst => AttackRows.Run(options, progress, cancellation),
             _ => PipelineBenchmark.Run(options, progress, cancellation),
         });
         return command;

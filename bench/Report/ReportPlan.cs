@@ -84,8 +84,8 @@ internal static class ReportPlan
             ]));
             double attackSeconds = Math.Min(seconds, AttackSeconds);
             sections.Insert(2, new ReportSection(ReportTopic.Attacks, [.. new[] { 10_000, 100_000 }.Select(flows => new ReportStep(
-                "slowest", new PipelineOptions { Attack = AttackSearch.Worst, Flows = flows, Seconds = attackSeconds }.Plan,
-                "pipeline", "--attack", AttackSearch.Worst, "--flows", $"{flows}", "--seconds", Text(attackSeconds)))]));
+                "slowest", new PipelineOptions { Attack = AttackRows.Worst, Flows = flows, Seconds = attackSeconds }.Plan,
+                "pipeline", "--attack", AttackRows.Worst, "--flows", $"{flows}", "--seconds", Text(attackSeconds)))]));
         }
         string rounds = Text(Rounds);
         AddBeyond(ReportTopic.Io, quick, new IoOptions { Seconds = seconds, Rounds = Rounds }.Plan, "io", "--seconds", time, "--rounds", rounds);
