@@ -7,7 +7,6 @@ using Softswitch.Ports;
 using Softswitch.Ports.Linux.Netlink;
 using Softswitch.Ports.Linux.Processes;
 using Softswitch.Ports.Linux.Sockets;
-using Softswitch.Ports.Tunnels.NextHops;
 using Softswitch.Ports.Tunnels.Settings;
 
 namespace Softswitch.Lab;

@@ -1,5 +1,5 @@
 using System.Text.Json.Nodes;
-using Softswitch.Hosting;
+using Softswitch.Hosting.Configuration;
 using Softswitch.Lab.Measures;
 
 namespace Softswitch.Bench.Attacks;

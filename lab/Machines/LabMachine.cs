@@ -5,7 +5,6 @@ using System.Text.Json.Nodes;
 using System.Text.RegularExpressions;
 using Softswitch.Datapath.Headers;
 using Softswitch.Lab.Measures;
-using Softswitch.Ports.Tunnels.NextHops;
 using Softswitch.Ports.Tunnels.Settings;
 
 namespace Softswitch.Lab.Machines;

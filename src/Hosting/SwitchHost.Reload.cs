@@ -1,6 +1,5 @@
 using System.Security.Cryptography;
 using Softswitch.Hosting.Configuration;
-using Softswitch.Hosting.Logging;
 using Softswitch.Hosting.Reloading;
 using Softswitch.OfAgent.Agent;
 using Softswitch.OfAgent.Connections;

@@ -8,7 +8,6 @@ using Softswitch.Hosting.Configuration;
 using Softswitch.Hosting.Logging;
 using Softswitch.Hosting.Management;
 using Softswitch.Hosting.Ports;
-using Softswitch.Hosting.Processes;
 using Softswitch.Hosting.Reports;
 using Softswitch.Hosting.State;
 using Softswitch.Hosting.TakeOver;

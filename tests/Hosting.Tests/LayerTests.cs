@@ -32,6 +32,9 @@ public sealed class LayerTests
         ["Web"] = ["Hosting"],
     };
 
+    private static readonly Dictionary<short, OpCode> s_opCodes =
+        typeof(OpCodes).GetFields(BindingFlags.Public | BindingFlags.Static).Select(field => (OpCode)field.GetValue(null)!).ToDictionary(code => code.Value);
+
     /// <summary>Pairs of namespaces that use each other: to become none. Those that are mended go from here.</summary>
     private static readonly string[] s_pairs =
     [
@@ -55,9 +58,6 @@ public sealed class LayerTests
             .Where(name => !name.EndsWith("Tests", StringComparison.Ordinal) && name != "Softswitch.Testing").Select(Assembly.Load)];
 
     private static readonly (string From, string To, string What)[] s_uses = [.. s_assemblies.SelectMany(Uses).Distinct()];
-
-    private static readonly Dictionary<short, OpCode> s_opCodes =
-        typeof(OpCodes).GetFields(BindingFlags.Public | BindingFlags.Static).Select(field => (OpCode)field.GetValue(null)!).ToDictionary(code => code.Value);
 
     [Fact]
     public void No_namespace_of_the_datapath_uses_one_above_it()
@@ -86,6 +86,13 @@ public sealed class LayerTests
             [$"{two[0]} and {two[1]}:", .. ways[(two[0], two[1])].Select(what => $"  {what}"), "and back:", .. ways[(two[1], two[0])].Select(what => $"  {what}")]);
         Assert.True(!uses.Any(), $"these use each other:\n{string.Join('\n', uses)}");
         Assert.Empty(s_pairs.Except(pairs)); // mended: it goes from the list
+    }
+
+    [Fact]
+    public void The_control_side_decides_without_pointers()
+    {
+        IEnumerable<string> files = Directory.EnumerateFiles(Path.Combine(Repository.Root, "src", "Datapath", "Control"), "*.cs");
+        Assert.Empty(files.Where(file => File.ReadAllText(file).Contains("unsafe", StringComparison.Ordinal)).Select(Path.GetFileName));
     }
 
     [Fact]

@@ -6,7 +6,6 @@ using Softswitch.Hosting.TakeOver;
 using Softswitch.OfAgent.Connections;
 using Softswitch.Ports;
 using Softswitch.Ports.Linux.Files;
-using Softswitch.Ports.Linux.Netlink;
 
 namespace Softswitch.Hosting.Processes;
 

@@ -28,7 +28,7 @@ public sealed class FailedTakeOverTests
         using var lab = new CabledHosts();
         using RunningCommand running = lab.StartProcess(Arguments);
         lab.ConnectHosts1And2();
-        string path = Path.Combine(Hosting.Management.ControlSockets.Folder!, $"{Name}.sock");
+        string path = Path.Combine(Hosting.Configuration.ControlSockets.Folder!, $"{Name}.sock");
         using UdpStream there = lab.StartStream(1, 2, 7001, 10_000);
         using UdpStream back = lab.StartStream(2, 1, 7002, 10_000);
         int before = Descriptors(running);

@@ -210,8 +210,8 @@ public sealed class PatchCablesTests : IDisposable
         Eventually.True(() => loop.Workers.Sum(worker => worker.Counters.Lookups) > before, "the storm goes on");
         using (loop.EnterWithoutTable())
         {
-            Assert.Equal(ControlError.None, loop.RemovePort(3));
-            Assert.Equal(ControlError.None, loop.RemovePort(5));
+            Assert.Equal(ControlError.None, loop.Ports.Remove(3));
+            Assert.Equal(ControlError.None, loop.Ports.Remove(5));
         }
     }
 

@@ -6,7 +6,6 @@ using Softswitch.Datapath.Ports;
 using Softswitch.Datapath.Tracing;
 using Softswitch.Ports.Memory;
 using Softswitch.Ports.Tunnels;
-using Softswitch.Ports.Tunnels.NextHops;
 using Softswitch.Ports.Tunnels.Settings;
 using Softswitch.Testing;
 using NeighbourTable = Softswitch.Ports.Tunnels.NextHops.NeighbourTable;

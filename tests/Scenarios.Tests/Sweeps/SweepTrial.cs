@@ -32,7 +32,7 @@ internal sealed class TrialScenario : Scenario
     {
         if (values.Get(Kind) == "tap" && values.Get(Size) > 9000)
         {
-            throw new Hosting.OptionException("size, kind: a TAP device takes no more than 9000");
+            throw new Hosting.Configuration.OptionException("size, kind: a TAP device takes no more than 9000");
         }
     }
 
