@@ -59,12 +59,16 @@ public sealed class ActionMemoryTests : IDisposable
     {
         FlowAction[] longest = List(3000, ActionValidator.MaxEntryBytes / 8);
         Fill();
-        Assert.Equal(ControlError.None, Modify(FlowModCommand.ModifyStrict, 0, longest));
-        longest[0] = FlowAction.SetNwSrc(1);
-        Assert.Equal(ControlError.AllTablesFull, Modify(FlowModCommand.ModifyStrict, 1, longest));
+        for (int entry = 0; entry < 2; entry++) // what is kept for replacements holds two such lists
+        {
+            longest[0] = FlowAction.SetNwSrc((uint)entry);
+            Assert.Equal(ControlError.None, Modify(FlowModCommand.ModifyStrict, entry, longest));
+        }
+        longest[0] = FlowAction.SetNwSrc(2);
+        Assert.Equal(ControlError.AllTablesFull, Modify(FlowModCommand.ModifyStrict, 2, longest));
         Assert.Equal(ControlError.AllTablesFull, Modify(FlowModCommand.Modify, null, longest));
-        Assert.Equal(ControlError.AllTablesFull, Add(1, longest));
-        foreach (var flow in _sut.Flows().Where(flow => flow.Match.NwSrc != 0))
+        Assert.Equal(ControlError.AllTablesFull, Add(2, longest));
+        foreach (var flow in _sut.Flows().Where(flow => flow.Match.NwSrc > 1))
         {
             Assert.Equal(List((int)flow.Match.NwSrc), flow.Actions);
             Assert.Equal(flow.Match.NwSrc, flow.Cookie);
