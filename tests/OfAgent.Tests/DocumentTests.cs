@@ -89,13 +89,14 @@ public sealed partial class DocumentTests
             .ToLookup(type => type.Name, type => type.Text);
         HashSet<string> fileNames = [.. Directory.EnumerateFiles(Repository.Root).Concat(files).Select(file => Path.GetFileName(file))];
 
-        bool IsProject(string name) => SourceFolders.Any(folder =>
-            Directory.Exists(Path.Combine(Repository.Root, folder, name.Replace("Softswitch.", string.Empty, StringComparison.Ordinal))));
+        // Namespaces follow folders.
+        bool IsNamespace(string name) => SourceFolders.Any(folder =>
+            Directory.Exists(Path.Combine(Repository.Root, folder, name.Replace("Softswitch.", string.Empty, StringComparison.Ordinal).Replace('.', '/'))));
 
         bool Exists(string name)
         {
             string[] parts = name.Split('.');
-            return Foreign.Contains(name) || fileNames.Contains(name) || IsProject(name)
+            return Foreign.Contains(name) || fileNames.Contains(name) || IsNamespace(name)
                 || (parts.Length == 1 ? words.Contains(name) : declared[parts[0]].Any(text => Regex.IsMatch(text, $@"\b{parts[1]}\b")));
         }
 
