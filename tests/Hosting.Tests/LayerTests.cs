@@ -122,12 +122,12 @@ public sealed class LayerTests
     {
         MetadataReader symbols = MetadataReaderProvider.FromPortablePdbStream(File.OpenRead(Path.ChangeExtension(assembly.Location, "pdb"))).GetMetadataReader();
         return from type in assembly.GetTypes()
-            where IsOurs(type.Namespace)
-            let used = UsedBy(type).SelectMany(Parts).Select(used => (To: used.Namespace, What: used.Name))
-            let named = type.GetMethods(Declared).SelectMany(method => UsingsOf(symbols, method)).Select(name => (To: (string?)name, What: name))
-            from use in used.Concat(named)
-            where IsOurs(use.To) && use.To != type.Namespace
-            select (type.Namespace!, use.To!, $"{type.FullName![(type.Namespace!.Length + 1)..]} uses {use.What}");
+               where IsOurs(type.Namespace)
+               let used = UsedBy(type).SelectMany(Parts).Select(used => (To: used.Namespace, What: used.Name))
+               let named = type.GetMethods(Declared).SelectMany(method => UsingsOf(symbols, method)).Select(name => (To: (string?)name, What: name))
+               from use in used.Concat(named)
+               where IsOurs(use.To) && use.To != type.Namespace
+               select (type.Namespace!, use.To!, $"{type.FullName![(type.Namespace!.Length + 1)..]} uses {use.What}");
     }
 
     private static IEnumerable<Type> UsedBy(Type type)
