@@ -89,9 +89,13 @@ public sealed partial class DocumentTests
             .ToLookup(type => type.Name, type => type.Text);
         HashSet<string> fileNames = [.. Directory.EnumerateFiles(Repository.Root).Concat(files).Select(file => Path.GetFileName(file))];
 
-        // Namespaces follow folders.
-        bool IsNamespace(string name) => SourceFolders.Any(folder =>
-            Directory.Exists(Path.Combine(Repository.Root, folder, name.Replace("Softswitch.", string.Empty, StringComparison.Ordinal).Replace('.', '/'))));
+        // A project's folder has its name, and namespaces follow folders.
+        bool IsNamespace(string name)
+        {
+            string own = name.Replace("Softswitch.", string.Empty, StringComparison.Ordinal);
+            return SourceFolders.Any(folder => Directory.Exists(Path.Combine(Repository.Root, folder, own))
+                || Directory.Exists(Path.Combine(Repository.Root, folder, own.Replace('.', '/'))));
+        }
 
         bool Exists(string name)
         {

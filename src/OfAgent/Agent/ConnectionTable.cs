@@ -28,16 +28,17 @@ internal sealed class ConnectionTable(TimeProvider time)
     private static readonly TimeSpan GivingWay = TimeSpan.FromSeconds(1);
 
     private const int MostKnown = 256;
+    private const int ManyThreads = 64;
     private const int ThreadTries = 50;
     private const int ThreadRetryMilliseconds = 10;
 
     private readonly List<ControllerConnection> _open = []; // locked, and waited for
     private readonly List<string> _known = []; // locked; the latest is the last
     private bool _isClosed;
-    private volatile bool _lacksThreads;
+    private int _startedInRow;
 
-    /// <summary>Whether the system had no thread for the last connection, at first.</summary>
-    public bool LacksThreads => _lacksThreads;
+    /// <summary>Whether the system had no thread for a connection lately, or has not had many yet.</summary>
+    public bool MayLackThreads => Volatile.Read(ref _startedInRow) < ManyThreads;
 
     /// <returns>False if there is no place for it, or none any more.</returns>
     public bool TryAdd(ControllerConnection connection)
@@ -83,7 +84,7 @@ internal sealed class ConnectionTable(TimeProvider time)
     public Thread? TryStartThread(string name, ThreadStart body, ControllerConnection connection)
     {
         Thread? thread = ThreadStarter.TryStart(name, body);
-        _lacksThreads = thread is null;
+        Volatile.Write(ref _startedInRow, thread is null ? 0 : Math.Min(_startedInRow + 1, ManyThreads));
         if (thread is null && TryMakeRoom(connection))
         {
             for (int tries = 0; thread is null && tries < ThreadTries; tries++)

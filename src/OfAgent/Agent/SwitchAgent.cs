@@ -387,7 +387,7 @@ internal sealed class SwitchAgent : IDisposable
 
     private void AcceptLoop(ConnectionTarget target, SocketListener listener) => listener.Serve(
         origin => Table.IsKnown(origin) || Options.Controllers.Any(controller => controller.Host == origin),
-        () => Table.LacksThreads,
+        () => Table.MayLackThreads,
         origin => Refuse($"{target} from {origin}", RefusalLog.TooManyWait),
         channel => Admit(channel, target));
 

@@ -70,16 +70,16 @@ internal sealed class SocketListener : IDisposable
     /// <summary>Accepts peers at once and admits one after the other in turn, until the listener is disposed of.</summary>
     /// <remarks>For a listener with places for few: more than <see cref="WaitingPeers.Capacity"/> at once are turned away.</remarks>
     /// <param name="isKnown">As <see cref="WaitingPeers"/> wants it.</param>
-    /// <param name="lacksThreads">Whether the system had no thread for the last peer. Then, as without descriptors, new peers wait in the kernel while others wait here.</param>
+    /// <param name="mayLackThreads">Whether the system may have no thread for a peer. Then, as without descriptors, new peers wait in the kernel while others wait here: in order.</param>
     /// <param name="turnAway">Told the origin of a peer that is turned away: too many wait.</param>
     /// <param name="admit">Takes the peer whose turn it is. <see cref="IChannel.Open"/> is left to it, on another thread: it waits for the peer.</param>
-    public void Serve(Func<string, bool> isKnown, Func<bool> lacksThreads, Action<string> turnAway, Action<IChannel> admit)
+    public void Serve(Func<string, bool> isKnown, Func<bool> mayLackThreads, Action<string> turnAway, Action<IChannel> admit)
     {
         using WaitingPeers waiting = new(isKnown);
         bool lacksDescriptors = false;
         while (true)
         {
-            for (int i = 0; i < AcceptedAtOnce && (waiting.IsEmpty || !(lacksDescriptors || lacksThreads())); i++)
+            for (int i = 0; i < AcceptedAtOnce && (waiting.IsEmpty || !(lacksDescriptors || mayLackThreads())); i++)
             {
                 if ((waiting.IsEmpty ? _socket.Accept() : _socket.TryAccept()) is not { } accepted)
                 {
