@@ -86,7 +86,6 @@ internal sealed class ControlCommands(SwitchHost host, SwitchPorts ports, Switch
         return request switch
         {
             ControlProtocol.ListPorts => ports.Describe(),
-            ControlProtocol.ShowConfiguration or ControlProtocol.ShowWholeConfiguration => host.DescribeOptions(request == ControlProtocol.ShowWholeConfiguration),
             ControlProtocol.Report => [JsonSerializer.Serialize(host.ReadReport(), ReportJson.Default.SwitchReport)],
             _ => throw new OptionException($"'{Echo(request)}' is none of 'port add [N=]SPEC', 'port del N|NAME', 'port list', 'report', 'reload', 'config [all]', 'flows/busiest N MS', 'trace {{...}}', 'netfpga/show [CARD]', 'capture ...'"),
         };

@@ -39,7 +39,7 @@ public sealed partial class SwitchGroup
         }
         if (IsForProcess(name, request))
         {
-            return ControlCommands.Answer(_log, request, () => new ControlAnswer(true, Apply(request)));
+            return ControlCommands.Answer(_log, request, () => new ControlAnswer(true, Apply(name, request)));
         }
         SwitchHost? host = null;
         ControlAnswer answer = ControlCommands.Answer(_log, request, () =>
@@ -52,10 +52,10 @@ public sealed partial class SwitchGroup
 
     private bool IsForProcess(string? name, string request) =>
         request.StartsWith("switch ", StringComparison.Ordinal) || request == ControlProtocol.Reload
-        || ((name == null || HasOneSwitch) && request is ControlProtocol.ShowConfiguration or ControlProtocol.ShowWholeConfiguration)
+        || request is ControlProtocol.ShowConfiguration or ControlProtocol.ShowWholeConfiguration
         || (name == null && !HasOneSwitch && request is ControlProtocol.Report);
 
-    private IReadOnlyList<string> Apply(string request)
+    private IReadOnlyList<string> Apply(string? name, string request)
     {
         if (_endsWithSwitch && (request.StartsWith(ControlProtocol.AddSwitch, StringComparison.Ordinal) || request.StartsWith(ControlProtocol.DeleteSwitch, StringComparison.Ordinal)))
         {
@@ -70,17 +70,17 @@ public sealed partial class SwitchGroup
         }
         if (request.StartsWith(ControlProtocol.DeleteSwitch, StringComparison.Ordinal))
         {
-            string name = request[ControlProtocol.DeleteSwitch.Length..];
-            Remove(name);
-            HostLog.News(_log, $"switch {name}: removed");
-            return [$"switch {name}: removed"];
+            string gone = request[ControlProtocol.DeleteSwitch.Length..];
+            Remove(gone);
+            HostLog.News(_log, $"switch {gone}: removed");
+            return [$"switch {gone}: removed"];
         }
         return request switch
         {
             ControlProtocol.ListSwitches => [JsonSerializer.Serialize(ReadReport().Switches, ReportJson.Default.IReadOnlyListSwitchSummary)],
             ControlProtocol.Report => [JsonSerializer.Serialize(ReadReport(), ReportJson.Default.GroupReport)],
             ControlProtocol.Reload => Reload("reload"),
-            ControlProtocol.ShowConfiguration or ControlProtocol.ShowWholeConfiguration => DescribeOptions(request == ControlProtocol.ShowWholeConfiguration),
+            ControlProtocol.ShowConfiguration or ControlProtocol.ShowWholeConfiguration => DescribeOptions(request == ControlProtocol.ShowWholeConfiguration, name),
             _ => throw new OptionException($"'{ControlCommands.Echo(request)}' is none of 'switch add {{...}}', 'switch del NAME', 'switch list'"),
         };
     }

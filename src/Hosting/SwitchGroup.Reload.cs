@@ -1,5 +1,6 @@
 using Softswitch.Hosting.Configuration;
 using Softswitch.Hosting.Logging;
+using Softswitch.Hosting.Management;
 using Softswitch.Hosting.Processes;
 
 namespace Softswitch.Hosting;
@@ -38,11 +39,15 @@ public sealed partial class SwitchGroup
 
     /// <summary>The configuration in force as a file.</summary>
     /// <param name="all">Defaults, too, instead of in comments.</param>
-    internal IReadOnlyList<string> DescribeOptions(bool all)
+    /// <param name="name">Only this switch; null for all.</param>
+    /// <exception cref="OptionException">There is no such switch.</exception>
+    internal IReadOnlyList<string> DescribeOptions(bool all, string? name = null)
     {
-        if (HasOneSwitch && Switches is [var one])
+        bool isAlone = HasOneSwitch;
+        if (isAlone || name != null)
         {
-            return ConfigurationText.Lines(ReadOptions(one), [.. _pending, .. one.Pending], all);
+            SwitchHost one = name == null ? FindOnly(ControlProtocol.ShowConfiguration) : FindRunning(name);
+            return ConfigurationText.Lines(ReadOptions(one), [.. isAlone ? _pending : [], .. one.Pending], all);
         }
         GroupMember[] members;
         lock (_lock)
@@ -121,6 +126,20 @@ public sealed partial class SwitchGroup
 
     /// <exception cref="OptionException">The file is wrong, and nothing was done.</exception>
     private void Reconfigure(List<string> report, List<string> errors)
+    {
+        SwitchHost? alone = HasOneSwitch ? FindOfFile(string.Empty) : null;
+        alone?.BeginChange(); // only a switch that is alone is handed over
+        try
+        {
+            ReconfigureAll(report, errors);
+        }
+        finally
+        {
+            alone?.EndChange();
+        }
+    }
+
+    private void ReconfigureAll(List<string> report, List<string> errors)
     {
         ConfigurationSource source = _options.Source ?? throw new OptionException("there is no file to read again: the switch was started without --config");
         SwitchGroupOptions wanted = Check(source(name => FindOfFile(name) is { } host ? host.Ports.NumberFor : null));

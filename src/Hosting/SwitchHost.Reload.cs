@@ -52,17 +52,6 @@ public sealed partial class SwitchHost
         };
     }
 
-    /// <summary>The configuration in force as a file.</summary>
-    /// <param name="all">Defaults, too, instead of in comments.</param>
-    /// <exception cref="ObjectDisposedException">The switch has ended.</exception>
-    internal IReadOnlyList<string> DescribeOptions(bool all)
-    {
-        lock (_reloading)
-        {
-            return ConfigurationText.Lines(ReadOptions(), _pending, all);
-        }
-    }
-
     /// <summary>Applies other options: all of the difference, or nothing. The calling thread is in the switch's network namespace.</summary>
     /// <param name="wanted">Judged alone, with numbers for ports.</param>
     /// <returns>A line for each change; nothing where there is none.</returns>
@@ -72,13 +61,7 @@ public sealed partial class SwitchHost
     /// <exception cref="ObjectDisposedException">The switch has ended.</exception>
     internal IReadOnlyList<string> Reconfigure(SwitchOptions wanted)
     {
-        while (!_reloading.TryEnter(LookInterval))
-        {
-            if (_isGiven)
-            {
-                throw new OptionException("another process has taken the switch over"); // and whoever gave it keeps the lock
-            }
-        }
+        BeginChange();
         Reconfiguration steps = new();
         try
         {
@@ -93,9 +76,24 @@ public sealed partial class SwitchHost
         }
         finally
         {
-            _reloading.Exit();
+            EndChange();
         }
     }
+
+    /// <summary>Waits for a hand-over to end, and keeps others from beginning until <see cref="EndChange"/>. May be done again by the same thread.</summary>
+    /// <exception cref="OptionException">The switch is another process's now.</exception>
+    internal void BeginChange()
+    {
+        while (!_reloading.TryEnter(LookInterval))
+        {
+            if (_isGiven)
+            {
+                throw new OptionException("another process has taken the switch over"); // and whoever gave it keeps the lock
+            }
+        }
+    }
+
+    internal void EndChange() => _reloading.Exit();
 
     /// <summary>Why something could not be changed, a line for each reason.</summary>
     internal static string[] ReasonsOf(Exception e) => e is OptionException or PortException or SystemCallException or IOException

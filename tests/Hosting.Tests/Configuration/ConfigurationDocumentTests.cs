@@ -75,7 +75,8 @@ public sealed class ConfigurationDocumentTests : IDisposable
     public void The_configuration_in_force_is_good_by_the_schema()
     {
         RequireValidator();
-        using SwitchHost running = SwitchHost.Start(SwitchOptions.Parse(("port", "1=null:"), ("datapath-id", "2a"), ("frames", "2048"), ("queue", "1:2,max-rate=1M")));
+        using SwitchGroup running = SwitchGroup.Start(SwitchGroupOptions.Of(
+            SwitchOptions.Parse(("port", "1=null:"), ("datapath-id", "2a"), ("frames", "2048"), ("queue", "1:2,max-rate=1M"))));
         File.WriteAllLines(_file, running.DescribeOptions(all: true));
         Assert.Equal("0", RunningCommand.Execute("/usr/bin/python3", "-c", Validator, SchemaFile, _file).Checked().Output.Trim());
     }
