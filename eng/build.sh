@@ -3,7 +3,6 @@
 # The SDK that Directory.Build.props asks for: net10.0.
 readonly sdk_major=10
 
-readonly switch_dll=$root/src/Softswitch/bin/Release/net10.0/softswitch.dll
 readonly build_state=$root/artifacts/build
 
 # MSBuild takes WithSharpPcap=true from the environment (Directory.Build.props).
@@ -36,10 +35,14 @@ require_sdk() {
 
 # is_built TARGET, a project or the solution: true while no source is newer than its last build, or the solution's, which was
 # of the variant that is asked for. The stamp is as old as the start of that build, so what is edited meanwhile is newer.
-# Folders count too: they change when a file goes. Tests are no sources of what is in src.
+# Folders count too: they change when a file goes. What a program is not built from is no source of it.
 is_built() {
-  local stamp others=()
-  [[ $1 != */src/* ]] || others=(-o -name tests)
+  local stamp folder others=()
+  case ${1#"$root"/} in
+    src/*) set -- "$1" tests samples lab bench scenarios ;;
+    lab/*) set -- "$1" tests samples ;;
+  esac
+  for folder in "${@:2}"; do others+=(-o -path "$root/$folder"); done
   for stamp in "$build_state/${1##*/}.stamp" "$build_state/Softswitch.sln.stamp"; do
     [[ -f $stamp && $(<"$stamp") == "$variant" ]] || continue
     [[ -n $(find "$root" -mindepth 1 \( -name bin -o -name obj -o -name artifacts -o -name docs -o -name '.*' ! -name .editorconfig "${others[@]}" \) \
@@ -48,7 +51,7 @@ is_built() {
   return 1
 }
 
-# build TARGET: builds Release unless that is built, one build at a time in this checkout; what is in src only to run it, without
+# build TARGET: builds Release unless that is built, one build at a time in this checkout; a program only to run it, without
 # analyzers and comments (Directory.Build.props). Output goes to $build_state/log and is shown if the build fails.
 build() {
   is_built "$1" && return 0
@@ -58,7 +61,7 @@ build() {
     return 2
   fi
   local stamp=$build_state/${1##*/}.stamp project only_to_run=false
-  [[ $1 != */src/* ]] || only_to_run=true
+  [[ ${1#"$root"/} != @(src|lab)/* ]] || only_to_run=true
   exec 9>"$build_state/lock"
   flock 9
   if is_built "$1"; then # by whoever held the lock before us

@@ -3,7 +3,7 @@ using Softswitch.Testing;
 
 namespace Softswitch.EndToEnd.Tests;
 
-/// <summary>The package for Debian, and the unit it brings.</summary>
+/// <summary>The packages for Debian, and the unit one of them brings.</summary>
 [Trait("Ring", "all")]
 public sealed class DebianPackageTests : IDisposable
 {
@@ -14,13 +14,14 @@ public sealed class DebianPackageTests : IDisposable
     public void Dispose() => Directory.Delete(_folder, recursive: true);
 
     [Fact]
-    public void Lintian_finds_no_error_and_what_is_in_it_runs_the_demo_without_any_other_NET()
+    public void Lintian_finds_no_error_and_what_is_in_them_runs_switch_and_demo_without_any_other_NET()
     {
         Needs.Namespaces("dpkg-deb", "lintian", "openssl", "systemd-analyze");
         CommandResult made = Run(Path.Combine(Repository.Root, "eng", "package"), "deb", _folder);
         // The runtime that goes into it is fetched once, from where packages come.
         Assert.SkipWhen(made.ExitCode != 0 && (made.Output + made.Error).Contains("error NU1", StringComparison.Ordinal), $"the runtime cannot be fetched: {made.Output}");
-        string package = made.Checked().Output.Trim().Split('\n')[^1];
+        string[] packages = made.Checked().Output.Trim().Split('\n')[^2..];
+        (string package, string laboratory) = (packages[0], packages[1]);
         Assert.DoesNotMatch(new Regex("^E: ", RegexOptions.Multiline), made.Output + made.Error);
         string root = $"{_folder}/root";
         Run("dpkg-deb", "--extract", package, root).Checked();
@@ -30,6 +31,7 @@ public sealed class DebianPackageTests : IDisposable
         }
         Assert.Empty(BrokenLinks($"{root}/usr/share/doc/softswitch"));
         Assert.InRange(new FileInfo(package).Length, 1, 30_000_000); // with the whole of .NET and ASP.NET Core it was 42
+        Assert.InRange(new FileInfo(laboratory).Length, 1, 3_000_000); // without a second .NET
         Assert.True(File.Exists($"{root}/usr/share/bash-completion/completions/softswitch"));
         Assert.Equal(
             File.ReadAllText(Path.Combine(Repository.Root, "mininet", "softswitch.py")), File.ReadAllText($"{root}/usr/lib/python3/dist-packages/softswitch.py"));
@@ -46,13 +48,13 @@ public sealed class DebianPackageTests : IDisposable
         string version = Run("dpkg-deb", "--field", package, "Version").Checked().Output.Trim();
         string[] alone = ["-i", "PATH=/usr/bin:/bin", "DOTNET_ROOT=/nowhere", $"{root}/usr/bin/softswitch"];
         Assert.Equal(version, Run("env", [.. alone, "--version"]).Checked().Output.Trim());
-        Assert.Contains("every pair answered", Run("env", [.. alone, "demo", "--seconds", "1"]).Checked().Output, StringComparison.Ordinal);
-        // Of what the demo does not load nothing is missing: YAML, TLS, the page.
+        // Of what the switch loads nothing is missing: YAML, TLS, the page.
         using RunningCommand running = RunningCommand.Start("env", [.. alone, "run", "--config", WriteConfiguration(), "--web", "0"]);
         running.WaitForText("\nready\n", Bound);
         string address = Regex.Match(running.Output, "web: (http:[^#]*)").Groups[1].Value;
         Assert.All((string[])["", "api/report", "api/flows?search=drop", "api/trace?in_port=1&flow=tcp", "metrics"], path => Ask(address + path));
         GoesOnWhereItsFilesAreGone(root);
+        BringsTheLaboratory(laboratory, root, alone);
     }
 
     [Theory]
@@ -87,6 +89,21 @@ public sealed class DebianPackageTests : IDisposable
         CommandResult said = Run("systemd-analyze", "security", "--offline=true", "--threshold=30", Path.Combine(Repository.Root, "eng", "systemd", "softswitch@.service"));
         Assert.Contains("Overall exposure level", said.Output, StringComparison.Ordinal);
         Assert.True(said.ExitCode == 0, said.Output);
+    }
+
+    /// <summary>The second package has the commands that the first one's program asks it for, and none of the first one's files.</summary>
+    private static void BringsTheLaboratory(string package, string root, string[] program)
+    {
+        Assert.Contains("install the package softswitch-lab", Run("env", [.. program, "demo", "--seconds", "1"]).Error, StringComparison.Ordinal);
+        string list = Run("dpkg-deb", "--contents", package).Checked().Output;
+        string[] files = [.. list.Split('\n').Where(line => line.StartsWith('-')).Select(line => line[line.IndexOf("./", StringComparison.Ordinal)..])];
+        Assert.All(files, file => Assert.False(File.Exists(Path.Combine(root, file)), file));
+        Assert.Contains("./usr/share/man/man1/softswitch-scenario.1.gz", files);
+        Run("dpkg-deb", "--extract", package, root).Checked();
+        Assert.Contains("every pair answered", Run("env", [.. program, "demo", "--seconds", "1"]).Checked().Output, StringComparison.Ordinal);
+        // Of what the demo does not load nothing is missing either.
+        Assert.Contains("mpps", Run("env", [.. program, "bench", "pipeline", "--seconds", "0.1", "--json"]).Checked().Output, StringComparison.Ordinal);
+        Assert.Contains("victor", Run("env", [.. program, "scenario", "all", "--list"]).Checked().Output, StringComparison.Ordinal);
     }
 
     private static void Ask(string address)

@@ -26,20 +26,32 @@ public sealed class LauncherTests : IDisposable
     [InlineData("echo '8.0.100 [/usr/share/dotnet/sdk]'", "is 8.0.100: install it from")]
     public void Without_a_fitting_SDK_a_line_says_what_to_install(string dotnet, string expected)
     {
-        // A checkout that was never built, and a dotnet that is not enough for it.
-        string root = Path.GetDirectoryName(Launcher())!;
-        File.Copy(Launcher(), Path.Combine(_folder, "softswitch"));
-        Directory.CreateDirectory(Path.Combine(_folder, "eng"));
-        Directory.CreateDirectory(Path.Combine(_folder, "src"));
-        File.Copy(Path.Combine(root, "eng", "build.sh"), Path.Combine(_folder, "eng", "build.sh"));
-        string fake = Path.Combine(_folder, "dotnet");
-        File.WriteAllText(fake, $"#!/bin/sh\n{dotnet}\n");
-        Run("chmod", "+x", fake).Checked();
-        CommandResult result = Run("env", $"PATH={_folder}:/usr/bin:/bin", Path.Combine(_folder, "softswitch"), "demo");
+        MakeCheckout(dotnet);
+        CommandResult result = RunInCheckout("demo");
         Assert.Equal(2, result.ExitCode);
         string line = Assert.Single(result.Error.Split('\n', StringSplitOptions.RemoveEmptyEntries));
         Assert.StartsWith("softswitch: needs the .NET SDK 10 or newer", line, StringComparison.Ordinal);
         Assert.Contains(expected, line, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void It_builds_the_laboratory_for_its_commands_alone_and_the_switch_for_all_others()
+    {
+        const string builds = "case $1 in --list-sdks) echo '10.0.100 [/]' ;; build) echo $2 >>${0%/*}/.built; echo 'Build succeeded' ;; *) echo $* ;; esac";
+        const string laboratory = "lab/Program/LabProgram.csproj", program = "src/Softswitch/Softswitch.csproj";
+        MakeCheckout(builds);
+        Start("run --check", "src/Softswitch/bin/Release/net10.0/softswitch.dll", program);
+        Start("status br0", "src/Softswitch/bin/Release/net10.0/softswitch.dll", program);
+        Start("demo --seconds 1", "lab/Program/bin/Release/net10.0/softswitch-lab.dll", program, laboratory);
+        File.WriteAllText(Path.Combine(_folder, "lab", "New.cs"), string.Empty);
+        Start("run", "src/Softswitch/bin/Release/net10.0/softswitch.dll", program, laboratory);
+        Start("--verbose bench pipeline", "lab/Program/bin/Release/net10.0/softswitch-lab.dll", program, laboratory, laboratory);
+
+        void Start(string arguments, string expected, params string[] built)
+        {
+            Assert.Equal($"{_folder}/{expected} {arguments}\n", RunInCheckout(arguments.Split(' ')).Checked().Output);
+            Assert.Equal(built.Select(project => $"{_folder}/{project}"), File.ReadAllLines(Path.Combine(_folder, ".built")));
+        }
     }
 
     [Theory]
@@ -83,6 +95,26 @@ public sealed class LauncherTests : IDisposable
         Assert.Skip("the tests do not run inside a checkout");
         return string.Empty;
     }
+
+    /// <summary>A checkout that was never built, and in it a script in dotnet's place.</summary>
+    private void MakeCheckout(string dotnet)
+    {
+        string root = Path.GetDirectoryName(Launcher())!;
+        foreach (string folder in (string[])["eng", "src", "lab"])
+        {
+            Directory.CreateDirectory(Path.Combine(_folder, folder));
+        }
+        foreach (string file in (string[])["softswitch", "eng/build.sh", "eng/keep-capabilities"])
+        {
+            File.Copy(Path.Combine(root, file), Path.Combine(_folder, file));
+        }
+        string fake = Path.Combine(_folder, "dotnet");
+        File.WriteAllText(fake, $"#!/bin/bash\n{dotnet}\n");
+        Run("chmod", "+x", fake).Checked();
+    }
+
+    private CommandResult RunInCheckout(params string[] arguments) =>
+        Run("env", [$"PATH={_folder}:/usr/bin:/bin", Path.Combine(_folder, "softswitch"), .. arguments]);
 
     private string WritePolicy(string? policy)
     {

@@ -2,10 +2,11 @@ using Softswitch.EndToEnd.Tests.Harness;
 
 namespace Softswitch.EndToEnd.Tests;
 
-/// <summary>The program in a folder without the page's, the laboratory's, the benchmarks' and the scenarios' assemblies: what loads one of them fails there.</summary>
+/// <summary>The program in a folder without the laboratory's program, and without the page's assembly: what loads that fails there.</summary>
 public sealed class WithoutLaboratoryTests : IDisposable
 {
-    private static readonly string[] Missing = ["Softswitch.Web.dll", "Softswitch.Lab.dll", "Softswitch.Bench.dll", "Softswitch.Scenarios.dll"];
+    private static readonly string[] Missing =
+        ["Softswitch.Web.dll", "Softswitch.Lab.dll", "Softswitch.Bench.dll", "Softswitch.Scenarios.dll", "Spectre.Console.dll", "softswitch-lab.dll"];
 
     private readonly string _folder = Directory.CreateTempSubdirectory("softswitch-lean-").FullName;
 
@@ -50,21 +51,26 @@ public sealed class WithoutLaboratoryTests : IDisposable
     [InlineData("netfpga", "--help")]
     public void Help_is_given(params string[] arguments) => Run(arguments).Checked();
 
-    // What proves that the tests above can fail.
     [Theory]
-    [InlineData("demo", "Lab")]
-    [InlineData("bench", "Bench")]
-    [InlineData("scenario", "Scenarios")]
-    public void Commands_of_the_laboratory_are_not_there(string command, string assembly) => AssertMissing(assembly, command, "--help");
-
-    [Fact]
-    public void The_page_is_not_there() => AssertMissing("Web", "run", "--port", "null:", "--web", "0");
-
-    private void AssertMissing(string assembly, params string[] arguments)
+    [InlineData("demo")]
+    [InlineData("bench", "pipeline", "--json")]
+    [InlineData("--verbose", "scenario", "--help")]
+    public void Commands_of_the_laboratory_say_which_package_to_install(params string[] arguments)
     {
         CommandResult result = Run(arguments);
+        Assert.Equal((2, ""), (result.ExitCode, result.Output));
+        string line = Assert.Single(result.Error.Split('\n', StringSplitOptions.RemoveEmptyEntries));
+        string command = arguments.First(word => !word.StartsWith('-'));
+        Assert.StartsWith($"softswitch {command}: the program softswitch-lab is not installed: install the package softswitch-lab", line, StringComparison.Ordinal);
+    }
+
+    // What proves that the tests of a switch can fail.
+    [Fact]
+    public void The_page_is_not_there()
+    {
+        CommandResult result = Run("run", "--port", "null:", "--web", "0");
         Assert.NotEqual(0, result.ExitCode);
-        Assert.Contains($"Softswitch.{assembly}", result.Error, StringComparison.Ordinal);
+        Assert.Contains("Softswitch.Web", result.Error, StringComparison.Ordinal);
     }
 
     private RunningCommand Start(params string[] arguments) =>

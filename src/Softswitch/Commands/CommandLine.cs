@@ -1,19 +1,18 @@
 using System.CommandLine;
+using System.CommandLine.Help;
 using System.CommandLine.Parsing;
-using Softswitch.Bench.Commands;
 using Softswitch.Hosting.Configuration;
-using Softswitch.Lab.Demo;
 using Softswitch.NetFpga.Registers;
 using Softswitch.Ports;
 using Softswitch.Ports.Linux;
 using Softswitch.Ports.Linux.Processes;
-using Softswitch.Scenarios;
 
 namespace Softswitch.Commands;
 
 /// <summary>The commands, and what a person sees when one fails: a line for each thing that is wrong, exit code 2, no stack trace.</summary>
 internal static class CommandLine
 {
+    private const string Program = "softswitch";
     private const int Failed = 2;
 
     private static readonly Option<bool> Verbose = new("--verbose")
@@ -22,11 +21,11 @@ internal static class CommandLine
         Recursive = true,
     };
 
-    /// <summary>In the order of the help. With a line where making one loads the lab's, the benchmarks' or the scenarios' assembly.</summary>
+    /// <summary>In the order of the help. With a line instead of a way to make it: what the laboratory's program has.</summary>
     private static readonly Entry[] Commands =
     [
         new("run", RunCommand.Create),
-        new("demo", CreateDemo, "Show the switch at work: needs no controller, interface or file, and touches nothing of the machine's network."),
+        new("demo", Line: "Show the switch at work: needs no controller, interface or file, and touches nothing of the machine's network."),
         new("ofctl", OfctlCommand.Create),
         new("status", StatusCommand.Create),
         new("top", TopCommand.Create),
@@ -39,25 +38,34 @@ internal static class CommandLine
         new("capture", CaptureCommand.Create),
         new("netfpga", NetFpgaCommand.Create),
         new("controller", ControllerCommand.Create),
-        new("scenario", CreateScenario, "Run a system from a paper: topology, controller and move in private namespaces; the paper's figure beside ours."),
-        new("bench", CreateBench, "Measure the switch: packets, flow-mods, stalls and packet-ins, on ports in memory."),
-        new("manual", ManualCommand.Create),
+        new("scenario", Line: "Run a system from a paper: topology, controller and move in private namespaces; the paper's figure beside ours."),
+        new("bench", Line: "Measure the switch: packets, flow-mods, stalls and packet-ins, on ports in memory."),
+        new("manual", Line: "Write the pages of the manual and the completion for bash.", IsHidden: true),
     ];
 
-    public static int Run(string[] arguments)
+    /// <param name="laboratory">For the laboratory's program: its commands by name. For the switch's, null: it starts the other in its place.</param>
+    public static int Run(string[] arguments, IReadOnlyDictionary<string, Func<Command>>? laboratory = null)
     {
+        PrintableWriter.SetUp();
         string? asked = arguments.FirstOrDefault(argument => !argument.StartsWith('-'));
-        if (asked == "run")
+        Entry[] known = laboratory == null ? Commands : Array.FindAll(Commands, command => command.Create == null);
+        Entry? one = Array.Find(known, command => command.Name == asked);
+        if (one is { Name: "run" })
         {
             Capabilities.KeepThoseOfSwitch(); // first: the program starts again
         }
-        RootCommand root = CreateRoot(asked);
+        if (laboratory == null && one is { Create: null })
+        {
+            return Fail($"{Program} {asked}", [LaboratoryProgram.Start(arguments)]);
+        }
+        // The one that was asked for, alone: making the others would take longer than many a tool runs. All for what is none, so that the help names them.
+        Command root = CreateRoot(one == null ? known : [one], laboratory);
         ParseResult parsed = root.Parse(arguments);
         string name = NameOf(parsed.CommandResult);
         if (parsed.Errors.Count > 0)
         {
             // Without a command that it knows, the parser also complains that there is none.
-            IEnumerable<ParseError> errors = parsed.CommandResult.Command is RootCommand ? parsed.Errors.TakeLast(1) : parsed.Errors;
+            IEnumerable<ParseError> errors = parsed.CommandResult.Parent == null ? parsed.Errors.TakeLast(1) : parsed.Errors;
             return Fail(name, errors.Select(error => $"{error.Message.TrimEnd('.')} (see {name} --help)"));
         }
         try
@@ -80,35 +88,25 @@ internal static class CommandLine
     }
 
     /// <summary>All commands, complete.</summary>
-    public static RootCommand CreateRoot() => CreateRoot(Commands, isComplete: true);
+    public static Command CreateRoot(IReadOnlyDictionary<string, Func<Command>> laboratory) => CreateRoot(Commands, laboratory);
 
-    /// <summary>The command that was asked for, alone: making the others would take longer than many a tool runs. All for what is none, so that the help names them.</summary>
-    private static RootCommand CreateRoot(string? asked) =>
-        Array.FindAll(Commands, command => command.Name == asked) is { Length: > 0 } one ? CreateRoot(one, isComplete: true) : CreateRoot(Commands, isComplete: false);
-
-    /// <param name="isComplete">Whether also those that an assembly has to be loaded for; else these have a name and a line.</param>
-    private static RootCommand CreateRoot(Entry[] commands, bool isComplete)
+    private static Command CreateRoot(Entry[] entries, IReadOnlyDictionary<string, Func<Command>>? laboratory)
     {
-        RootCommand root = new("An OpenFlow 1.0 switch in user space.") { Verbose };
-        foreach (Entry entry in commands)
+        Command root = new(Program, "An OpenFlow 1.0 switch in user space.") { new HelpOption(), new VersionOption(), Verbose };
+        foreach (Entry entry in entries)
         {
-            Command command = isComplete || entry.Line == null ? entry.Create() : new Command(entry.Name);
+            Func<Command> create = entry.Create ?? laboratory?[entry.Name] ?? (() => new Command(entry.Name));
+            Command command = create();
             command.Description = entry.Line ?? command.Description;
+            command.Hidden = entry.IsHidden;
             root.Subcommands.Add(command);
         }
         return root;
     }
 
-    // Methods of their own, so that a switch that runs never compiles them: compiling would load the assembly.
-    private static Command CreateDemo() => DemoCommand.Create();
-
-    private static Command CreateScenario() => ScenarioCommand.Create();
-
-    private static Command CreateBench() => BenchCommand.Create();
-
     /// <summary>As a person types it: <c>softswitch ofctl show</c>.</summary>
     private static string NameOf(CommandResult result) =>
-        result.Parent is CommandResult parent ? $"{NameOf(parent)} {result.Command.Name}" : "softswitch";
+        result.Parent is CommandResult parent ? $"{NameOf(parent)} {result.Command.Name}" : Program;
 
     private static int Fail(string name, IEnumerable<string> lines)
     {
@@ -126,5 +124,5 @@ internal static class CommandLine
         return Failed;
     }
 
-    private sealed record Entry(string Name, Func<Command> Create, string? Line = null);
+    private sealed record Entry(string Name, Func<Command>? Create = null, string? Line = null, bool IsHidden = false);
 }

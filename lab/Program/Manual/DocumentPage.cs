@@ -3,7 +3,7 @@ using System.Text;
 using System.Text.RegularExpressions;
 using Softswitch.Hosting.Reports;
 
-namespace Softswitch.Manual;
+namespace Softswitch.Lab.Manual;
 
 /// <summary>A page of the manual made of a document, so that both say the same: its Markdown as man(7) with tbl(1).</summary>
 internal sealed partial class DocumentPage

@@ -1,4 +1,4 @@
-namespace Softswitch.Manual;
+namespace Softswitch.Lab.Manual;
 
 /// <summary>What the manual says besides commands and options, in man(7).</summary>
 internal static class ManualText

@@ -2,7 +2,7 @@ using System.CommandLine;
 using System.Globalization;
 using System.Text;
 
-namespace Softswitch.Manual;
+namespace Softswitch.Lab.Manual;
 
 /// <summary>A page of the manual, as man(7) wants it.</summary>
 internal sealed class ManualPage
@@ -15,11 +15,11 @@ internal sealed class ManualPage
         _text.Append(CultureInfo.InvariantCulture, $".TH {Quote(title.ToUpperInvariant())} 1 {date} {Quote($"{Program} {version}")} \"User Commands\"\n");
 
     /// <summary>The name of a command's page: <c>softswitch-run</c>.</summary>
-    public static string NameOf(Command command) => command is RootCommand ? Program : $"{Program}-{command.Name}";
+    public static string NameOf(Command command) => !command.Parents.Any() ? Program : $"{Program}-{command.Name}";
 
     /// <summary>Of the program: its commands, and what they have in common.</summary>
     /// <param name="date">As <c>2026-01-31</c>.</param>
-    public static string OfProgram(RootCommand root, string date, string version)
+    public static string OfProgram(Command root, string date, string version)
     {
         ManualPage page = new(Program, date, version);
         page.Section("NAME", $"{Program} \\- {Escape(CommandTree.Phrase(root.Description))}");

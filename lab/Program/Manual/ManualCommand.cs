@@ -1,27 +1,26 @@
 using System.CommandLine;
 using System.Globalization;
+using Softswitch.Commands;
 using Softswitch.Hosting.Configuration;
-using Softswitch.Manual;
 using Softswitch.OfAgent.Agent;
 
-namespace Softswitch.Commands;
+namespace Softswitch.Lab.Manual;
 
 /// <summary><c>softswitch manual</c>, for whoever makes a package: the manual's pages and bash's completion, from the commands themselves.</summary>
 internal static class ManualCommand
 {
-    public static Command Create()
+    /// <param name="laboratory">The laboratory's commands, as of <see cref="CommandLine.Run"/>.</param>
+    public static Command Create(IReadOnlyDictionary<string, Func<Command>> laboratory)
     {
         Argument<string> folder = new("folder") { HelpName = "FOLDER", Description = "Where to; it has to exist." };
         Argument<string> documents = new("documents") { HelpName = "DOCS", Description = "The folder of the documents that pages are made of." };
-        Command command = new("manual", "Write the pages of the manual and the completion for bash.") { folder, documents };
-        command.Hidden = true;
-        command.SetAction(parsed => Write(parsed.GetRequiredValue(folder), parsed.GetRequiredValue(documents)));
+        Command command = new("manual") { folder, documents };
+        command.SetAction(parsed => Write(CommandLine.CreateRoot(laboratory), parsed.GetRequiredValue(folder), parsed.GetRequiredValue(documents)));
         return command;
     }
 
-    private static void Write(string folder, string documents)
+    private static void Write(Command root, string folder, string documents)
     {
-        RootCommand root = CommandLine.CreateRoot();
         try
         {
             File.WriteAllText(Path.Combine(folder, "softswitch.bash"), BashCompletion.Of(root));

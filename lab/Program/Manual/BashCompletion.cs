@@ -3,7 +3,7 @@ using System.Globalization;
 using System.Text;
 using Softswitch.Hosting.Configuration;
 
-namespace Softswitch.Manual;
+namespace Softswitch.Lab.Manual;
 
 /// <summary>A script that completes the command line in bash, without starting the program.</summary>
 internal static class BashCompletion
@@ -71,7 +71,7 @@ internal static class BashCompletion
         complete -F _softswitch softswitch
         """;
 
-    public static string Of(RootCommand root)
+    public static string Of(Command root)
     {
         StringBuilder words = new(), values = new(), arguments = new();
         foreach ((string[] path, Command command) in CommandTree.Walk(root, "softswitch"))
@@ -79,7 +79,7 @@ internal static class BashCompletion
             string key = string.Join(' ', path);
             Option[] options = [.. CommandTree.AllOptionsOf(command)];
             IEnumerable<string> all = [.. CommandTree.SubcommandsOf(command).Select(below => below.Name), .. options.SelectMany(CommandTree.NamesOf), "--help"];
-            Append(words, key, string.Join(' ', command is RootCommand ? all.Append("--version") : all));
+            Append(words, key, string.Join(' ', !command.Parents.Any() ? all.Append("--version") : all));
             foreach (Option option in options)
             {
                 foreach (string name in CommandTree.NamesOf(option))

@@ -3,7 +3,7 @@ using System.CommandLine.Help;
 using System.Globalization;
 using System.Text.RegularExpressions;
 
-namespace Softswitch.Manual;
+namespace Softswitch.Lab.Manual;
 
 /// <summary>The commands as manual and completion show them: hidden ones are left out, and an option is where it can be given.</summary>
 internal static partial class CommandTree
