@@ -2,11 +2,11 @@ using System.Diagnostics;
 using System.Net;
 using System.Net.Sockets;
 using Softswitch.Datapath.Headers;
+using Softswitch.Lab.Linux;
 using Softswitch.Lab.Measures;
 using Softswitch.Ports;
 using Softswitch.Ports.Linux.Netlink;
 using Softswitch.Ports.Linux.Processes;
-using Softswitch.Ports.Linux.Sockets;
 using Softswitch.Ports.Tunnels.Settings;
 
 namespace Softswitch.Lab;

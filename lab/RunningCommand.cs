@@ -1,6 +1,7 @@
 using System.ComponentModel;
 using System.Diagnostics;
 using System.Text;
+using Softswitch.Lab.Linux;
 using Softswitch.Ports.Linux.Processes;
 
 namespace Softswitch.Lab;

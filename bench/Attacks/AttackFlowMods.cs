@@ -1,8 +1,8 @@
 using System.Diagnostics;
 using Softswitch.Bench.Flows;
 using Softswitch.Datapath.Flows;
+using Softswitch.Lab.Linux;
 using Softswitch.Lab.Measures;
-using Softswitch.Ports.Linux.Processes;
 
 namespace Softswitch.Bench.Attacks;
 

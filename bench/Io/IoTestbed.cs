@@ -1,8 +1,8 @@
 using System.Diagnostics;
 using Softswitch.Lab;
+using Softswitch.Lab.Linux;
 using Softswitch.Lab.Measures;
 using Softswitch.Ports.Linux;
-using Softswitch.Ports.Linux.Interfaces;
 using Softswitch.Ports.Linux.Processes;
 
 namespace Softswitch.Bench.Io;

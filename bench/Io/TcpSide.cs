@@ -1,10 +1,10 @@
 using System.Globalization;
 using System.Text.Json.Nodes;
 using Softswitch.Datapath.Ports;
+using Softswitch.Lab.Linux;
 using Softswitch.Lab.Measures;
 using Softswitch.OfAgent.Client;
 using Softswitch.Ports.Linux;
-using Softswitch.Ports.Linux.Processes;
 
 namespace Softswitch.Bench.Io;
 

@@ -1,5 +1,5 @@
 using Softswitch.Lab;
-using Softswitch.Ports.Linux.Interfaces;
+using Softswitch.Lab.Linux;
 using Softswitch.Ports.Linux.Netlink;
 using Softswitch.Ports.Linux.Processes;
 

@@ -1,6 +1,7 @@
 using Softswitch.Bench.Io;
 using Softswitch.Bench.Vhost;
 using Softswitch.Lab;
+using Softswitch.Lab.Linux;
 using Softswitch.Lab.Machines;
 using Softswitch.Ports.Linux;
 using Softswitch.Ports.Linux.Processes;

@@ -1,9 +1,9 @@
 using System.Globalization;
 using Softswitch.Lab;
+using Softswitch.Lab.Linux;
 using Softswitch.Lab.Measures;
 using Softswitch.OfAgent.Learning;
 using Softswitch.Ports.Linux;
-using Softswitch.Ports.Linux.Interfaces;
 using Softswitch.Ports.Linux.Processes;
 
 namespace Softswitch.Bench.Topology;

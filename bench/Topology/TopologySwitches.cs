@@ -1,6 +1,6 @@
 using System.Globalization;
+using Softswitch.Lab.Linux;
 using Softswitch.Lab.Measures;
-using Softswitch.Ports.Linux.Processes;
 
 namespace Softswitch.Bench.Topology;
 

@@ -1,3 +1,4 @@
+using Softswitch.Lab.Linux;
 using Softswitch.Ports;
 using Softswitch.Ports.Linux;
 using Softswitch.Ports.Linux.Ebpf;

@@ -1,6 +1,6 @@
 using System.Buffers.Binary;
 using Softswitch.Datapath.Headers;
-using Softswitch.Ports.Linux.Sockets;
+using Softswitch.Lab.Linux;
 
 namespace Softswitch.Lab.Measures;
 

@@ -1,6 +1,6 @@
 using System.Diagnostics;
 using System.Runtime;
-using Softswitch.Ports.Linux.Processes;
+using Softswitch.Lab.Linux;
 
 namespace Softswitch.Lab.Measures;
 

@@ -1,5 +1,5 @@
 using System.Diagnostics;
-using Softswitch.Ports.Linux.Processes;
+using Softswitch.Lab.Linux;
 
 namespace Softswitch.Lab.Measures;
 

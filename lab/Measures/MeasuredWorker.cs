@@ -1,6 +1,6 @@
 using System.Diagnostics;
 using Softswitch.Datapath.Pipeline;
-using Softswitch.Ports.Linux.Processes;
+using Softswitch.Lab.Linux;
 
 namespace Softswitch.Lab.Measures;
 

@@ -2,7 +2,7 @@ using System.Diagnostics;
 using Softswitch.Datapath.Captures;
 using Softswitch.Datapath.Control;
 using Softswitch.Datapath.Flows;
-using Softswitch.Ports.Linux.Sockets;
+using Softswitch.Lab.Linux;
 
 namespace Softswitch.Lab.Measures;
 

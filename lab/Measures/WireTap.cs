@@ -1,7 +1,7 @@
 using System.Diagnostics;
+using Softswitch.Lab.Linux;
 using Softswitch.Ports;
 using Softswitch.Ports.Linux;
-using Softswitch.Ports.Linux.Sockets;
 using Softswitch.Ports.Pcap;
 
 namespace Softswitch.Lab.Measures;

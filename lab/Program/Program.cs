@@ -1,5 +1,5 @@
 using System.CommandLine;
-using Softswitch.Bench;
+using Softswitch.Bench.Commands;
 using Softswitch.Commands;
 using Softswitch.Lab.Demo;
 using Softswitch.Lab.Manual;

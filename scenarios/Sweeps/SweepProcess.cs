@@ -2,8 +2,8 @@ using System.Diagnostics;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using Softswitch.Lab;
+using Softswitch.Lab.Linux;
 using Softswitch.Lab.Measures;
-using Softswitch.Ports.Linux.Processes;
 
 namespace Softswitch.Scenarios.Sweeps;
 

@@ -1,5 +1,5 @@
 using Softswitch.Lab;
-using Softswitch.Ports.Linux.Interfaces;
+using Softswitch.Lab.Linux;
 using Softswitch.Scenarios.Parameters;
 
 namespace Softswitch.Scenarios.L3Mig;

@@ -3,9 +3,9 @@ using System.Diagnostics;
 using Softswitch.Datapath.Packets;
 using Softswitch.Datapath.Ports;
 using Softswitch.Lab;
+using Softswitch.Lab.Linux;
 using Softswitch.Lab.Measures;
 using Softswitch.Ports.Linux;
-using Softswitch.Ports.Linux.Interfaces;
 using Softswitch.Ports.Linux.Processes;
 using Softswitch.Scenarios.Parameters;
 

@@ -1,5 +1,5 @@
 using System.Text;
-using Softswitch.Ports.Linux;
+using Softswitch.Ports.Linux.Files;
 
 namespace Softswitch;
 

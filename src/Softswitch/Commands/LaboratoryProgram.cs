@@ -1,4 +1,5 @@
 using Softswitch.Ports.Linux;
+using Softswitch.Ports.Linux.Processes;
 
 namespace Softswitch.Commands;
 

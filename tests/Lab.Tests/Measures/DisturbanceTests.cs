@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using Softswitch.Lab.Linux;
 using Softswitch.Lab.Measures;
 using Softswitch.Ports.Linux;
 using Softswitch.Ports.Linux.Processes;

@@ -1,10 +1,10 @@
 using System.Buffers.Binary;
 using System.Runtime.InteropServices;
 using Softswitch.Datapath.Headers;
+using Softswitch.Lab.Linux;
 using Softswitch.Lab.Measures;
 using Softswitch.Ports.Linux;
 using Softswitch.Ports.Linux.Ebpf;
-using Softswitch.Ports.Linux.Interfaces;
 using Softswitch.Testing;
 
 namespace Softswitch.Lab.Tests.Measures;

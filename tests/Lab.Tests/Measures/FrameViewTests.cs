@@ -1,5 +1,5 @@
+using Softswitch.Lab.Linux;
 using Softswitch.Lab.Measures;
-using Softswitch.Ports.Linux.Sockets;
 using Softswitch.Testing;
 
 namespace Softswitch.Lab.Tests.Measures;

@@ -1,11 +1,10 @@
 using System.Net;
 using System.Runtime.InteropServices;
 using Softswitch.Datapath.Headers;
-using Softswitch.Ports.Linux.Processes;
 
 namespace Softswitch.Ports.Linux.Netlink;
 
-/// <summary>Asks the kernel about links, addresses and routes, and changes them (rtnetlink(7)), in the network namespace of the thread that opened it.</summary>
+/// <summary>Asks the kernel about links, addresses, routes and neighbours (rtnetlink(7)), in the network namespace of the thread that opened it.</summary>
 /// <remarks>Threads: any, one at a time under a lock of its own. Each request waits for the kernel's answer, which comes at once.</remarks>
 internal sealed unsafe class NetlinkSocket : IDisposable
 {
@@ -23,160 +22,10 @@ internal sealed unsafe class NetlinkSocket : IDisposable
     private NetlinkSocket(int socket) => _socket = socket;
 
     /// <summary>Takes one message of an answer; the body is valid during the call.</summary>
-    private delegate void MessageTaker(ushort type, ReadOnlySpan<byte> body);
+    internal delegate void MessageTaker(ushort type, ReadOnlySpan<byte> body);
 
     /// <exception cref="SystemCallException">The system has no netlink or no descriptor left.</exception>
     public static NetlinkSocket Open() => new(OpenDescriptor(groups: 0));
-
-    /// <summary>Makes a pair of virtual Ethernet interfaces (veth(4)), both down.</summary>
-    /// <param name="name">The end in this namespace.</param>
-    /// <param name="peerName">The other end.</param>
-    /// <param name="peerNamespace">Where the other end goes; null for this namespace.</param>
-    /// <param name="peerAddress">The other end's Ethernet address; null for one the kernel makes up.</param>
-    /// <param name="queues">Of each end, to receive and to send by; null for as many as the kernel gives.</param>
-    /// <exception cref="SystemCallException">The kernel refused: a name is taken, or the rights are missing.</exception>
-    public void CreateVethPair(string name, string peerName, NetworkNamespace? peerNamespace = null, MacAddress? peerAddress = null, int? queues = null)
-    {
-        NetlinkRequest request = Create().Link().Attribute(Rtnetlink.IFLA_IFNAME, name);
-        AddQueues();
-        int information = request.Begin(Rtnetlink.IFLA_LINKINFO);
-        request.Attribute(Rtnetlink.IFLA_INFO_KIND, "veth"u8);
-        int data = request.Begin(Rtnetlink.IFLA_INFO_DATA);
-        int peer = request.Begin(Rtnetlink.VETH_INFO_PEER);
-        request.Link().Attribute(Rtnetlink.IFLA_IFNAME, peerName);
-        AddQueues();
-        if (peerNamespace != null)
-        {
-            request.Attribute(Rtnetlink.IFLA_NET_NS_FD, peerNamespace.Descriptor);
-        }
-        if (peerAddress is { } address)
-        {
-            request.Attribute(Rtnetlink.IFLA_ADDRESS, ToBytes(address));
-        }
-        request.End(peer);
-        request.End(data);
-        request.End(information);
-        Exchange(request, $"RTM_NEWLINK veth {name}, {peerName}");
-
-        void AddQueues()
-        {
-            if (queues is { } count)
-            {
-                request.Attribute(Rtnetlink.IFLA_NUM_TX_QUEUES, count).Attribute(Rtnetlink.IFLA_NUM_RX_QUEUES, count);
-            }
-        }
-    }
-
-    /// <summary>Sets a link administratively up or down.</summary>
-    public void SetUp(string name, bool up = true) =>
-        Exchange(Change().Link(IndexOf(name), up ? LinkFlags.Up : LinkFlags.None, LinkFlags.Up), $"RTM_NEWLINK {name} {(up ? "up" : "down")}");
-
-    /// <summary>Keeps the kernel from giving the link an IPv6 address of its own, and so from talking on it before anyone asked.</summary>
-    public void SetNoIpv6Address(string name)
-    {
-        NetlinkRequest request = Change().Link(IndexOf(name));
-        int families = request.Begin(Rtnetlink.IFLA_AF_SPEC);
-        int family = request.Begin(Rtnetlink.AF_INET6);
-        request.Attribute(Rtnetlink.IFLA_INET6_ADDR_GEN_MODE, [Rtnetlink.IN6_ADDR_GEN_MODE_NONE]);
-        request.End(family);
-        request.End(families);
-        int error = TryExchange(request, take: null);
-        if (error is not (0 or Errno.EAFNOSUPPORT)) // a kernel without IPv6 is silent already
-        {
-            throw new SystemCallException($"RTM_NEWLINK {name} addr_gen_mode none", error);
-        }
-    }
-
-    public void SetHardwareAddress(string name, MacAddress address) =>
-        Exchange(Change().Link(IndexOf(name)).Attribute(Rtnetlink.IFLA_ADDRESS, ToBytes(address)), $"RTM_NEWLINK {name} address {address}");
-
-    /// <summary>Renames a link; before Linux 6.3 it must be down.</summary>
-    public void SetName(string name, string newName) =>
-        Exchange(Change().Link(IndexOf(name)).Attribute(Rtnetlink.IFLA_IFNAME, newName), $"RTM_NEWLINK {name} name {newName}");
-
-    public void SetMtu(string name, int mtu) =>
-        Exchange(Change().Link(IndexOf(name)).Attribute(Rtnetlink.IFLA_MTU, mtu), $"RTM_NEWLINK {name} mtu {mtu}");
-
-    /// <summary>Has a link send no faster than a rate: its queueing discipline is a token bucket (tc-tbf(8)) from now on.</summary>
-    /// <param name="bitsPerSecond">Up to 34 Gbit/s. Counts Ethernet frames without FCS.</param>
-    /// <param name="burst">Bytes it may send at once, the longest frame at least.</param>
-    /// <param name="limit">Bytes that wait; what is more is dropped.</param>
-    /// <exception cref="SystemCallException">The kernel refused; ENOENT if it has no tbf.</exception>
-    public void SetRate(string name, long bitsPerSecond, int burst, int limit)
-    {
-        Span<byte> bucket = stackalloc byte[Rtnetlink.TokenBucketSize];
-        bucket.Clear();
-        bucket[1] = Rtnetlink.TC_LINKLAYER_ETHERNET; // the kernel reckons by itself, without the table that older ones were sent
-        MemoryMarshal.Write(bucket[8..], checked((uint)(bitsPerSecond / 8)));
-        MemoryMarshal.Write(bucket[24..], limit);
-        NetlinkRequest request = new NetlinkRequest(
-                Rtnetlink.RTM_NEWQDISC, Rtnetlink.NLM_F_REQUEST | Rtnetlink.NLM_F_ACK | Rtnetlink.NLM_F_CREATE | Rtnetlink.NLM_F_REPLACE)
-            .RootQueue(IndexOf(name)).Attribute(Rtnetlink.TCA_KIND, "tbf");
-        int options = request.Begin(Rtnetlink.TCA_OPTIONS);
-        request.Attribute(Rtnetlink.TCA_TBF_PARMS, bucket).Attribute(Rtnetlink.TCA_TBF_BURST, burst);
-        request.End(options);
-        Exchange(request, $"RTM_NEWQDISC {name} tbf");
-    }
-
-    /// <summary>Moves a link into another namespace; it arrives there down.</summary>
-    public void MoveTo(string name, NetworkNamespace target)
-    {
-        ArgumentNullException.ThrowIfNull(target);
-        Exchange(Change().Link(IndexOf(name)).Attribute(Rtnetlink.IFLA_NET_NS_FD, target.Descriptor), $"RTM_NEWLINK {name} netns");
-    }
-
-    /// <summary>Adds an IPv4 address to a link.</summary>
-    /// <param name="name">The link.</param>
-    /// <param name="address">10.0.0.1 is <c>Be32.FromHost(0x0a000001)</c>.</param>
-    /// <param name="prefixLength">0 to 32.</param>
-    public void AddAddress(string name, Be32 address, int prefixLength)
-    {
-        ReadOnlySpan<byte> bytes = MemoryMarshal.AsBytes(new ReadOnlySpan<Be32>(in address));
-        NetlinkRequest request = new NetlinkRequest(
-                Rtnetlink.RTM_NEWADDR, Rtnetlink.NLM_F_REQUEST | Rtnetlink.NLM_F_ACK | Rtnetlink.NLM_F_CREATE | Rtnetlink.NLM_F_EXCL)
-            .Ipv4Address(IndexOf(name), (byte)prefixLength)
-            .Attribute(Rtnetlink.IFA_LOCAL, bytes)
-            .Attribute(Rtnetlink.IFA_ADDRESS, bytes);
-        Exchange(request, $"RTM_NEWADDR {name}");
-    }
-
-    /// <summary>Takes an IPv4 address off a link.</summary>
-    public void DeleteAddress(string name, Be32 address, int prefixLength)
-    {
-        NetlinkRequest request = new NetlinkRequest(Rtnetlink.RTM_DELADDR, Rtnetlink.NLM_F_REQUEST | Rtnetlink.NLM_F_ACK)
-            .Ipv4Address(IndexOf(name), (byte)prefixLength)
-            .Attribute(Rtnetlink.IFA_LOCAL, MemoryMarshal.AsBytes(new ReadOnlySpan<Be32>(in address)));
-        Exchange(request, $"RTM_DELADDR {name}");
-    }
-
-    /// <summary>Adds a route by way of a gateway to the main table.</summary>
-    /// <param name="network">Its first address.</param>
-    /// <param name="prefixLength">0 for the default route.</param>
-    /// <exception cref="SystemCallException">There is one already, or the gateway is on no link that is up.</exception>
-    public void AddRoute(Be32 network, int prefixLength, Be32 gateway) => Exchange(
-        new NetlinkRequest(Rtnetlink.RTM_NEWROUTE, Rtnetlink.NLM_F_REQUEST | Rtnetlink.NLM_F_ACK | Rtnetlink.NLM_F_CREATE | Rtnetlink.NLM_F_EXCL)
-            .RouteBy(network, (byte)prefixLength, gateway),
-        $"RTM_NEWROUTE {Ipv4Text.Format(network)}/{prefixLength} via {Ipv4Text.Format(gateway)}");
-
-    /// <summary>Lets IPv4 packets that come in by a link be forwarded, without redirects to better routers: what makes a namespace a router.</summary>
-    /// <remarks>The link's own setting, not the namespace's: that would take a /proc that can be written.</remarks>
-    public void SetForwarding(string name)
-    {
-        NetlinkRequest request = Change().Link(IndexOf(name));
-        int families = request.Begin(Rtnetlink.IFLA_AF_SPEC);
-        int family = request.Begin(Libc.AF_INET);
-        int settings = request.Begin(Rtnetlink.IFLA_INET_CONF);
-        request.Attribute(Rtnetlink.IPV4_DEVCONF_FORWARDING, 1);
-        request.Attribute(Rtnetlink.IPV4_DEVCONF_SEND_REDIRECTS, 0);
-        request.End(settings);
-        request.End(family);
-        request.End(families);
-        Exchange(request, $"RTM_NEWLINK {name} forwarding");
-    }
-
-    /// <summary>Deletes a link; of a veth pair both ends go.</summary>
-    public void Delete(string name) => Exchange(
-        new NetlinkRequest(Rtnetlink.RTM_DELLINK, Rtnetlink.NLM_F_REQUEST | Rtnetlink.NLM_F_ACK).Link(IndexOf(name)), $"RTM_DELLINK {name}");
 
     /// <summary>All links of the namespace, in the kernel's order.</summary>
     public IReadOnlyList<Link> ListLinks()
@@ -319,18 +168,6 @@ internal sealed unsafe class NetlinkSocket : IDisposable
         return socket;
     }
 
-    private static NetlinkRequest Create() => new(
-        Rtnetlink.RTM_NEWLINK, Rtnetlink.NLM_F_REQUEST | Rtnetlink.NLM_F_ACK | Rtnetlink.NLM_F_CREATE | Rtnetlink.NLM_F_EXCL);
-
-    private static NetlinkRequest Change() => new(Rtnetlink.RTM_NEWLINK, Rtnetlink.NLM_F_REQUEST | Rtnetlink.NLM_F_ACK);
-
-    private static byte[] ToBytes(MacAddress address)
-    {
-        byte[] bytes = new byte[MacAddress.Size];
-        address.CopyTo(bytes);
-        return bytes;
-    }
-
     private static MessageTaker AddTo(List<Link> links) => (type, body) =>
     {
         if (type == Rtnetlink.RTM_NEWLINK && NetlinkReader.ReadLink(body) is { } link)
@@ -339,9 +176,9 @@ internal sealed unsafe class NetlinkSocket : IDisposable
         }
     };
 
-    private int IndexOf(string name) => FindLink(name)?.Index ?? throw new SystemCallException($"interface {name}", Errno.ENODEV);
-
-    private void Exchange(NetlinkRequest request, string what, MessageTaker? take = null)
+    /// <summary>Sends a request and takes what the kernel answers.</summary>
+    /// <exception cref="SystemCallException">It refuses.</exception>
+    internal void Exchange(NetlinkRequest request, string what, MessageTaker? take = null)
     {
         int error = TryExchange(request, take);
         if (error != 0)
@@ -352,7 +189,7 @@ internal sealed unsafe class NetlinkSocket : IDisposable
 
     /// <summary>Sends a request and reads until its acknowledgement or the end of its dump.</summary>
     /// <returns>0 or the error number the kernel answered.</returns>
-    private int TryExchange(NetlinkRequest request, MessageTaker? take)
+    internal int TryExchange(NetlinkRequest request, MessageTaker? take)
     {
         lock (_lock)
         {

@@ -1,7 +1,10 @@
 using System.Diagnostics;
+using Softswitch.Ports;
+using Softswitch.Ports.Linux;
 using Softswitch.Ports.Linux.Interfaces;
+using Softswitch.Ports.Linux.Sockets;
 
-namespace Softswitch.Ports.Linux.Sockets;
+namespace Softswitch.Lab.Linux;
 
 /// <summary>A frame as it passed an interface. Valid during the call only.</summary>
 internal readonly ref struct CapturedFrame

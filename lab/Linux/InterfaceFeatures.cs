@@ -1,4 +1,7 @@
-namespace Softswitch.Ports.Linux.Interfaces;
+using Softswitch.Ports;
+using Softswitch.Ports.Linux.Interfaces;
+
+namespace Softswitch.Lab.Linux;
 
 /// <summary>Offloads of an interface of the calling thread's network namespace, as <c>ethtool -K</c> sets them (linux/ethtool.h).</summary>
 internal static class InterfaceFeatures

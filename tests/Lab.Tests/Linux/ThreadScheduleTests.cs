@@ -1,6 +1,6 @@
-using Softswitch.Ports.Linux.Processes;
+using Softswitch.Lab.Linux;
 
-namespace Softswitch.Ports.Tests.Linux.Processes;
+namespace Softswitch.Lab.Tests.Linux;
 
 /// <summary>The kernel's word on a thread's time.</summary>
 public sealed class ThreadScheduleTests

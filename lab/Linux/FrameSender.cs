@@ -1,6 +1,9 @@
+using Softswitch.Ports;
+using Softswitch.Ports.Linux;
 using Softswitch.Ports.Linux.Interfaces;
+using Softswitch.Ports.Linux.Sockets;
 
-namespace Softswitch.Ports.Linux.Sockets;
+namespace Softswitch.Lab.Linux;
 
 /// <summary>Sends whole Ethernet frames by an interface, as what its host says beside its stack: a gratuitous ARP, a hypervisor's RARP.</summary>
 /// <remarks>The socket belongs to the network namespace of the thread that opened it. Threads: any.</remarks>

@@ -1,4 +1,6 @@
-namespace Softswitch.Ports.Linux.Processes;
+using Softswitch.Ports.Linux;
+
+namespace Softswitch.Lab.Linux;
 
 /// <summary>What the kernel's scheduler did to one thread: how long it ran, and how long it was kept waiting for a processor.</summary>
 /// <remarks>

@@ -1,4 +1,6 @@
-namespace Softswitch.Ports.Linux.Processes;
+using Softswitch.Ports.Linux;
+
+namespace Softswitch.Lab.Linux;
 
 /// <summary>Signals to one process, by its id (signal(7)).</summary>
 internal static class ProcessSignal

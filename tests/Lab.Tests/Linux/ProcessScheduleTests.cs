@@ -1,7 +1,7 @@
-using Softswitch.Ports.Linux.Processes;
+using Softswitch.Lab.Linux;
 using Softswitch.Testing;
 
-namespace Softswitch.Ports.Tests.Linux.Processes;
+namespace Softswitch.Lab.Tests.Linux;
 
 public sealed class ProcessScheduleTests
 {

@@ -1,4 +1,6 @@
-namespace Softswitch.Ports.Linux.Processes;
+using Softswitch.Ports.Linux;
+
+namespace Softswitch.Lab.Linux;
 
 /// <summary>What a thread had of processors since it began, and how long it could have run but another ran in its place; nanoseconds.</summary>
 internal readonly record struct ThreadTimes(long Ran, long Waited)

@@ -1,9 +1,9 @@
+using Softswitch.Lab.Linux;
 using Softswitch.Ports.Linux.Netlink;
 using Softswitch.Ports.Linux.Processes;
-using Softswitch.Ports.Linux.Sockets;
 using Softswitch.Testing;
 
-namespace Softswitch.Ports.Tests.Linux.Sockets;
+namespace Softswitch.Lab.Tests.Linux;
 
 [Trait("Ring", "peers")]
 public sealed class PacketCaptureTests
