@@ -208,7 +208,8 @@ internal sealed class SwitchAgent : IDisposable
                 return;
             }
             listener.Socket.Dispose();
-            listener.Thread.Join(); // what it was taking in is among the connections now
+            listener.Accepting.Join();
+            listener.Admitting.Join(); // what it was taking in is among the connections now
             _listeners = [.. _listeners.Where(open => open != listener)];
             List<ConnectionTarget> left = [.. Options.Listeners];
             left.Remove(target);
@@ -350,7 +351,8 @@ internal sealed class SwitchAgent : IDisposable
                 {
                     socket.Socket.Pause();
                 }
-                _listeners = [.. _listeners, new OpenListener(target, socket, _threads.Start($"listen {target}", () => AcceptLoop(target, socket)))];
+                Thread accepting = _threads.Start($"listen {target}", () => AcceptLoop(target, socket));
+                _listeners = [.. _listeners, new OpenListener(target, socket, accepting, _threads.Start($"admit {target}", () => AdmitLoop(target, socket)))];
             }
             catch
             {
@@ -385,10 +387,11 @@ internal sealed class SwitchAgent : IDisposable
         }
     }
 
-    private void AcceptLoop(ConnectionTarget target, SocketListener listener) => listener.Serve(
+    private void AcceptLoop(ConnectionTarget target, SocketListener listener) =>
+        listener.AcceptAll(() => Table.MayLackThreads, origin => Refuse($"{target} from {origin}", RefusalLog.TooManyWait));
+
+    private void AdmitLoop(ConnectionTarget target, SocketListener listener) => listener.Serve(
         origin => Table.IsKnown(origin) || Options.Controllers.Any(controller => controller.Host == origin),
-        () => Table.MayLackThreads,
-        origin => Refuse($"{target} from {origin}", RefusalLog.TooManyWait),
         channel => Admit(channel, target));
 
     /// <summary>Serves a peer that was accepted, if there is room for it.</summary>
@@ -433,5 +436,5 @@ internal sealed class SwitchAgent : IDisposable
     private TimeSpan Since(TimeSpan interval) =>
         Options.TimeProvider == TimeProvider.System ? TimeSpan.FromTicks(Options.TimeProvider.GetElapsedTime(0).Ticks % interval.Ticks) : TimeSpan.Zero;
 
-    private sealed record OpenListener(ConnectionTarget Target, SocketListener Socket, Thread Thread);
+    private sealed record OpenListener(ConnectionTarget Target, SocketListener Socket, Thread Accepting, Thread Admitting);
 }

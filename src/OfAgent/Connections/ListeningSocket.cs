@@ -59,20 +59,6 @@ internal sealed class ListeningSocket : IDisposable
         return null;
     }
 
-    /// <summary>Takes who has connected already. Does not block.</summary>
-    /// <returns>Null if nobody has, or nobody is to be accepted now.</returns>
-    public Socket? TryAccept()
-    {
-        try
-        {
-            return !_disposed && Socket.Poll(0, SelectMode.SelectRead) ? AcceptWaiting() : null;
-        }
-        catch (Exception exception) when (exception is SocketException or ObjectDisposedException)
-        {
-            return null; // as in Accept: whoever waits for the next one finds out
-        }
-    }
-
     /// <summary>When this returns nobody is accepted any more, until <see cref="Resume"/>.</summary>
     public void Pause()
     {

@@ -34,34 +34,22 @@ internal static class PeerOrigin
         }
     }
 
-    /// <summary>Whether it has sent something that nobody has read.</summary>
-    public static bool HasSent(Socket peer)
+    /// <summary>Whether it has sent something that nobody has read, and whether it has closed its end. One on a Unix socket that has sent something counts as there.</summary>
+    public static (bool HasSent, bool HasLeft) StateOf(Socket peer)
     {
         try
         {
-            return peer.Available > 0;
-        }
-        catch (Exception exception) when (exception is SocketException or ObjectDisposedException)
-        {
-            return false;
-        }
-    }
-
-    /// <summary>Whether it has closed its end.</summary>
-    public static bool HasLeft(Socket peer)
-    {
-        try
-        {
-            if (peer.Poll(TimeSpan.Zero, SelectMode.SelectRead) && peer.Available == 0)
+            bool hasSent = peer.Available > 0;
+            if (peer.ProtocolType != ProtocolType.Tcp)
             {
-                return true;
+                return (hasSent, !hasSent && peer.Poll(TimeSpan.Zero, SelectMode.SelectRead) && peer.Available == 0);
             }
             Span<byte> state = stackalloc byte[1];
-            return peer.ProtocolType == ProtocolType.Tcp && peer.GetRawSocketOption(TcpLevel, TcpInformation, state) > 0 && state[0] != Established;
+            return (hasSent, peer.GetRawSocketOption(TcpLevel, TcpInformation, state) > 0 && state[0] != Established);
         }
         catch (Exception exception) when (exception is SocketException or ObjectDisposedException)
         {
-            return true;
+            return (false, true);
         }
     }
 }

@@ -9,14 +9,13 @@ internal sealed class SocketListener : IDisposable
     /// <summary>More than a burst: a peer whose SYN finds no room comes again after 1, 2, 4, 8 seconds only. The kernel cuts it to net.core.somaxconn.</summary>
     private const int Backlog = 4096;
 
-    // Accepted at most before one is served.
-    private const int AcceptedAtOnce = 1024;
-
     // Of a name that is to be listened at: the switch does not start without.
     private static readonly TimeSpan LookupPatience = TimeSpan.FromSeconds(5);
 
     private readonly ListeningSocket _socket;
     private readonly ConnectionTarget _target;
+    private readonly WaitingPeers _waiting = new(); // locked, and waited for: by the thread that accepts and the one that serves
+    private bool _allServed; // with it
     private volatile TlsCredentials? _tls;
     private bool _disposed;
 
@@ -67,36 +66,45 @@ internal sealed class SocketListener : IDisposable
         return null;
     }
 
-    /// <summary>Accepts peers at once and admits one after the other in turn, until the listener is disposed of.</summary>
-    /// <remarks>For a listener with places for few: more than <see cref="WaitingPeers.Capacity"/> at once are turned away.</remarks>
-    /// <param name="isKnown">As <see cref="WaitingPeers"/> wants it.</param>
+    /// <summary>Accepts whoever connects, for <see cref="Serve"/>, until the listener is disposed of.</summary>
+    /// <remarks>
+    /// On a thread of its own: to serve a peer takes longer than to connect. For a listener with places for few: more than
+    /// <see cref="WaitingPeers.Capacity"/> at once are turned away.
+    /// </remarks>
     /// <param name="mayLackThreads">Whether the system may have no thread for a peer. Then, as without descriptors, new peers wait in the kernel while others wait here: in order.</param>
     /// <param name="turnAway">Told the origin of a peer that is turned away: too many wait.</param>
-    /// <param name="admit">Takes the peer whose turn it is. <see cref="IChannel.Open"/> is left to it, on another thread: it waits for the peer.</param>
-    public void Serve(Func<string, bool> isKnown, Func<bool> mayLackThreads, Action<string> turnAway, Action<IChannel> admit)
+    public void AcceptAll(Func<bool> mayLackThreads, Action<string> turnAway)
     {
-        using WaitingPeers waiting = new(isKnown);
-        bool lacksDescriptors = false;
-        while (true)
+        while (_socket.Accept() is { } accepted)
         {
-            for (int i = 0; i < AcceptedAtOnce && (waiting.IsEmpty || !(lacksDescriptors || mayLackThreads())); i++)
+            bool lacksDescriptors = DescriptorReserve.Includes(accepted.SafeHandle);
+            Socket? turnedAway;
+            lock (_waiting)
             {
-                if ((waiting.IsEmpty ? _socket.Accept() : _socket.TryAccept()) is not { } accepted)
+                turnedAway = _socket.IsOpen ? _waiting.Add(accepted) : accepted;
+                _allServed = false;
+                Monitor.PulseAll(_waiting);
+                while (_socket.IsOpen && !_allServed && (lacksDescriptors || mayLackThreads()))
                 {
-                    break;
-                }
-                lacksDescriptors = DescriptorReserve.Includes(accepted.SafeHandle);
-                if (waiting.Add(accepted) is { } turnedAway)
-                {
-                    turnAway(PeerOrigin.Of(turnedAway));
-                    turnedAway.Dispose();
+                    Monitor.Wait(_waiting);
                 }
             }
-            if (waiting.IsEmpty || !_socket.IsOpen)
+            if (turnedAway != null)
             {
-                return; // the end of the listener: who waits is not served any more
+                turnAway(PeerOrigin.Of(turnedAway));
+                turnedAway.Dispose();
             }
-            if (waiting.Take() is { } peer && TryMakeChannel(peer) is { } channel)
+        }
+    }
+
+    /// <summary>Admits those who were accepted one after the other in turn, until the listener is disposed of.</summary>
+    /// <param name="isKnown">As <see cref="WaitingPeers.Take"/> wants it.</param>
+    /// <param name="admit">Takes the peer whose turn it is. <see cref="IChannel.Open"/> is left to it, on another thread: it waits for the peer.</param>
+    public void Serve(Func<string, bool> isKnown, Action<IChannel> admit)
+    {
+        while (TakeNext(isKnown) is { } peer)
+        {
+            if (TryMakeChannel(peer) is { } channel)
             {
                 admit(channel);
             }
@@ -115,6 +123,30 @@ internal sealed class SocketListener : IDisposable
             UnixSocketFile.Remove(_target.Host); // while it is still live, so that nobody has put another in its place
         }
         _socket.Dispose();
+        lock (_waiting)
+        {
+            Monitor.PulseAll(_waiting);
+        }
+    }
+
+    /// <returns>Null once the listener was disposed of: who waits is not served any more.</returns>
+    private Socket? TakeNext(Func<string, bool> isKnown)
+    {
+        lock (_waiting)
+        {
+            while (_socket.IsOpen)
+            {
+                if (_waiting.Take(isKnown) is { } next)
+                {
+                    return next;
+                }
+                _allServed = true;
+                Monitor.PulseAll(_waiting);
+                Monitor.Wait(_waiting);
+            }
+            _waiting.Dispose();
+            return null;
+        }
     }
 
     /// <summary>What carries the bytes of a connection that was accepted here; the socket is its own from now on.</summary>

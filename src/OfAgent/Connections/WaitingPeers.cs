@@ -7,11 +7,10 @@ namespace Softswitch.OfAgent.Connections;
 /// Naively a peer is accepted when the one before it is served. Then whoever connects faster than that fills the kernel's backlog, which makes
 /// no difference between peers: a controller waits behind a flood, or its SYN is lost and comes again seconds later. So all who have
 /// connected are accepted at once and wait here. There is room for a few. Beyond, one of the origin with the most is
-/// turned away: best one that has left, else one that has said nothing, else the oldest. Threads: the
-/// listener's.
+/// turned away: best one that has left, else one that has said nothing, else the oldest. Threads: one at a
+/// time.
 /// </remarks>
-/// <param name="isKnown">Whether an origin (<see cref="PeerOrigin"/>) is a controller's, or was a good peer before.</param>
-internal sealed class WaitingPeers(Func<string, bool> isKnown) : IDisposable
+internal sealed class WaitingPeers : IDisposable
 {
     /// <summary>How many can wait.</summary>
     public const int Capacity = 64;
@@ -19,13 +18,11 @@ internal sealed class WaitingPeers(Func<string, bool> isKnown) : IDisposable
     // A known origin with more peers than this is a flood like any other.
     private const int MostKnown = 4;
     private const int MostOrigins = 1024;
-    private const int MostLookedAt = 8;
+    private const int MostLookedAt = 4; // a peer that floods pays for its own crowd only
 
     private readonly List<Waiting> _peers = [];
     private readonly Dictionary<string, long> _turns = []; // when an origin was served last, by a count
     private long _turn;
-
-    public bool IsEmpty => _peers.Count == 0;
 
     /// <summary>One more waits.</summary>
     /// <returns>Who is turned away for it, and is the caller's now; null for nobody.</returns>
@@ -37,27 +34,37 @@ internal sealed class WaitingPeers(Func<string, bool> isKnown) : IDisposable
             return null;
         }
         string crowd = _peers.CountBy(waiting => waiting.Origin).MaxBy(origin => origin.Value).Key;
-        List<Waiting> oldest = [.. _peers.SkipLast(1).Where(waiting => waiting.Origin == crowd).Take(MostLookedAt)];
-        return Remove(oldest.Find(waiting => PeerOrigin.HasLeft(waiting.Socket)) ?? oldest.Find(waiting => !PeerOrigin.HasSent(waiting.Socket)) ?? oldest[0]);
+        Waiting? least = null;
+        bool leastIsSilent = false;
+        foreach (Waiting oldest in _peers.SkipLast(1).Where(waiting => waiting.Origin == crowd).Take(MostLookedAt))
+        {
+            (bool hasSent, bool hasLeft) = PeerOrigin.StateOf(oldest.Socket);
+            if (hasLeft)
+            {
+                return Remove(oldest);
+            }
+            if (least is null || (!hasSent && !leastIsSilent))
+            {
+                (least, leastIsSilent) = (oldest, !hasSent);
+            }
+        }
+        return Remove(least!);
     }
 
     /// <summary>Whose turn it is: the caller's now. One that has left without a word has no turn.</summary>
+    /// <param name="isKnown">Whether an origin (<see cref="PeerOrigin"/>) is a controller's, or was a good peer before.</param>
     /// <returns>Null if nobody waits.</returns>
-    public Socket? Take()
+    public Socket? Take(Func<string, bool> isKnown)
     {
-        while (!IsEmpty)
+        while (_peers.Count > 0)
         {
-            Dictionary<string, int> crowds = _peers.CountBy(waiting => waiting.Origin).ToDictionary();
-            Waiting next = _peers.MinBy(waiting => (
-                PeerOrigin.HasLeft(waiting.Socket), !(crowds[waiting.Origin] <= MostKnown && isKnown(waiting.Origin)), _turns.GetValueOrDefault(waiting.Origin),
-                !PeerOrigin.HasSent(waiting.Socket)))!;
-            Remove(next);
-            if (PeerOrigin.HasSent(next.Socket) || !PeerOrigin.HasLeft(next.Socket))
+            string origin = _peers.CountBy(waiting => waiting.Origin)
+                .MinBy(crowd => (!(crowd.Value <= MostKnown && isKnown(crowd.Key)), _turns.GetValueOrDefault(crowd.Key))).Key;
+            if (TakeOf(origin) is { } next)
             {
-                NoteTurn(next.Origin);
-                return next.Socket;
+                NoteTurn(origin);
+                return next;
             }
-            next.Socket.Dispose();
         }
         return null;
     }
@@ -66,6 +73,31 @@ internal sealed class WaitingPeers(Func<string, bool> isKnown) : IDisposable
     {
         _peers.ForEach(waiting => waiting.Socket.Dispose());
         _peers.Clear();
+    }
+
+    /// <summary>The first of an origin that has said something and is there, else that is there, else that has said something.</summary>
+    private Socket? TakeOf(string origin)
+    {
+        Waiting? silent = null;
+        Waiting? gone = null;
+        foreach (Waiting waiting in _peers.Where(waiting => waiting.Origin == origin).ToArray())
+        {
+            switch (PeerOrigin.StateOf(waiting.Socket))
+            {
+                case (HasSent: true, HasLeft: false):
+                    return Remove(waiting);
+                case (HasSent: false, HasLeft: true):
+                    Remove(waiting).Dispose();
+                    break;
+                case (HasSent: false, _):
+                    silent ??= waiting;
+                    break;
+                default:
+                    gone ??= waiting;
+                    break;
+            }
+        }
+        return (silent ?? gone) is { } next ? Remove(next) : null;
     }
 
     private Socket Remove(Waiting waiting)

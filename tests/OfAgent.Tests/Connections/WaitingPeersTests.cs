@@ -14,13 +14,12 @@ public sealed class WaitingPeersTests : IDisposable
     private readonly Socket _listener = new(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
     private readonly HashSet<string> _known = [];
     private readonly List<Socket> _ends = [];
-    private readonly WaitingPeers _sut;
+    private readonly WaitingPeers _sut = new();
 
     public WaitingPeersTests()
     {
         _listener.Bind(new IPEndPoint(IPAddress.Loopback, 0));
         _listener.Listen(WaitingPeers.Capacity);
-        _sut = new WaitingPeers(_known.Contains);
     }
 
     public void Dispose()
@@ -59,7 +58,7 @@ public sealed class WaitingPeersTests : IDisposable
         talking.Send([1]);
         AwaitInput(_ends[^1]);
 
-        Assert.Equal(talking.LocalEndPoint, _sut.Take()!.RemoteEndPoint);
+        Assert.Equal(talking.LocalEndPoint, _sut.Take(_known.Contains)!.RemoteEndPoint);
     }
 
     [Fact]
@@ -105,14 +104,14 @@ public sealed class WaitingPeersTests : IDisposable
         File.Delete(path);
 
         Assert.Equal($"process {Environment.ProcessId}", PeerOrigin.Of(accepted));
-        Assert.False(PeerOrigin.HasLeft(accepted));
+        Assert.False(PeerOrigin.StateOf(accepted).HasLeft);
         client.Dispose();
-        Assert.True(PeerOrigin.HasLeft(accepted));
+        Assert.True(PeerOrigin.StateOf(accepted).HasLeft);
     }
 
     private IEnumerable<string> TakeAll()
     {
-        while (_sut.Take() is { } peer)
+        while (_sut.Take(_known.Contains) is { } peer)
         {
             string origin = PeerOrigin.Of(peer);
             peer.Dispose();
