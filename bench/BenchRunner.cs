@@ -68,13 +68,26 @@ internal static class BenchRunner
 
     /// <summary>Names what is missing, and what installs it.</summary>
     /// <returns>The exit code.</returns>
-    public static int SayMissing(string name, IReadOnlyList<string> missing, string what, string installLine)
+    public static int SayMissing(string name, NotInstalledException e)
     {
-        foreach (string line in missing)
+        foreach (string line in e.Missing.Append($"{e.What} is not installed completely; on Debian or Ubuntu: {e.InstallLine}"))
         {
             Console.Error.WriteLine($"softswitch bench {name}: {line}");
         }
-        Console.Error.WriteLine($"softswitch bench {name}: {what} is not installed completely; on Debian or Ubuntu: {installLine}");
         return NotInstalled;
     }
+}
+
+#pragma warning disable CA1032 // it is of no use without what is missing
+/// <summary>What a benchmark needs is not installed.</summary>
+/// <param name="missing">A line for each thing that is not there.</param>
+/// <param name="what">All of it together.</param>
+internal sealed class NotInstalledException(IReadOnlyList<string> missing, string what, string installLine) : Exception
+#pragma warning restore CA1032
+{
+    public IReadOnlyList<string> Missing => missing;
+
+    public string What => what;
+
+    public string InstallLine => installLine;
 }

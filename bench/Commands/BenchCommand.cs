@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Globalization;
 using Softswitch.Bench.Attacks;
+using Softswitch.Bench.Compare;
 using Softswitch.Bench.Flows;
 using Softswitch.Hosting.Configuration;
 using Softswitch.Lab.Measures;
@@ -194,17 +195,53 @@ internal static partial class BenchCommand
     private static void SetAction<TOptions>(
         Command command, Func<ParseResult, TOptions> read, Func<TOptions, Action<string>, CancellationToken, BenchResult> run)
         where TOptions : IBenchOptions =>
-        command.SetAction(parsed => Run(command, parsed, read(parsed), run));
+        command.SetAction(parsed =>
+        {
+            try
+            {
+                TOptions options = read(parsed);
+                return BenchRunner.Run(command.Name, parsed.GetValue(Json), options.Plan, (progress, cancellation) => run(options, progress, cancellation));
+            }
+            catch (NotInstalledException e)
+            {
+                return BenchRunner.SayMissing(command.Name, e);
+            }
+        });
 
-    private static int Run<TOptions>(Command command, ParseResult parsed, TOptions options, Func<TOptions, Action<string>, CancellationToken, BenchResult> run)
-        where TOptions : IBenchOptions =>
-        BenchRunner.Run(command.Name, parsed.GetValue(Json), options.Plan, (progress, cancellation) => run(options, progress, cancellation));
+    /// <summary>The option by which Open vSwitch is measured too.</summary>
+    private static Option<bool> Compare(string how) => new("--compare") { Description = how };
+
+    /// <param name="needsDpdk">Whether it is to be built with DPDK.</param>
+    private static Option<string?> OvsVswitchd(bool needsDpdk) => new("--ovs-vswitchd")
+    {
+        HelpName = "PATH",
+        Description = $"Open vSwitch's program{(needsDpdk ? ", built with DPDK" : string.Empty)}; by default Debian's, then what PATH leads to.",
+    };
+
+    /// <summary>Open vSwitch, where it is asked for.</summary>
+    /// <exception cref="NotInstalledException">It is not there.</exception>
+    private static OvsInstallation? FindOvs(bool isWanted, string? path, bool needsDpdk) =>
+        !isWanted ? null
+        : OvsInstallation.Find(path, needsDpdk, out IReadOnlyList<string> missing)
+            ?? throw (needsDpdk
+                ? new NotInstalledException(missing, "Open vSwitch with DPDK", OvsInstallation.DpdkInstallLine)
+                : new NotInstalledException(missing, "Open vSwitch", OvsInstallation.PlainInstallLine));
 
     private static Option<int> Number(string name, string description, int value) =>
         new(name) { HelpName = "N", Description = description, DefaultValueFactory = _ => value };
 
-    private static Option<double> Seconds(double value) =>
-        new("--seconds") { HelpName = "S", Description = "How long to measure, after the warm-up.", DefaultValueFactory = _ => value };
+    private static Option<double> Seconds(double value, string description = "How long to measure, after the warm-up.") =>
+        new("--seconds") { HelpName = "S", Description = description, DefaultValueFactory = _ => value };
+
+    private static Option<bool> NoHuge() => new("--no-huge") { Description = "Without huge pages. Else as many as are needed are reserved, and given back." };
+
+    private static Option<bool> RealTime() => new("--real-time")
+    {
+        Description = "Guest and switch run ahead of everything else while they are measured, as on a machine that nobody else uses.",
+    };
+
+    private static Option<string?> Rows(IEnumerable<string> names) =>
+        new("--rows") { HelpName = "NAME,...", Description = $"Rows to measure, of {string.Join(", ", names)}." };
 
     private static Option<double> Rate(string description, double value) =>
         new("--rate") { HelpName = "PER_SECOND", Description = description, DefaultValueFactory = _ => value };

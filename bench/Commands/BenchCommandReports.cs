@@ -8,25 +8,20 @@ namespace Softswitch.Bench.Commands;
 /// <summary>Benchmarks that go beyond this switch, and the one that runs the others.</summary>
 internal static partial class BenchCommand
 {
-    private static readonly Option<string?> OvsVswitchd = new("--ovs-vswitchd")
-    {
-        HelpName = "PATH",
-        Description = "Open vSwitch's program, built with DPDK; by default Debian's, then what PATH leads to.",
-    };
-
     // Of a report's benchmarks.
     private const double UsualSeconds = 3;
 
     private static Command CreateCompare()
     {
-        Option<double> seconds = new("--seconds") { HelpName = "S", Description = "Measured of each switch for each row.", DefaultValueFactory = _ => CompareOptions.UsualSeconds };
+        Option<double> seconds = Seconds(CompareOptions.UsualSeconds, "Measured of each switch for each row.");
         Option<int> rounds = Number("--rounds", "How often the switches take turns in that time.", CompareOptions.UsualRounds);
-        Option<string?> rows = new("--rows") { HelpName = "NAME,...", Description = $"Rows to measure, of {string.Join(", ", CompareRow.All.Select(row => row.Name))}." };
+        Option<string?> rows = Rows(CompareRow.All.Select(row => row.Name));
         Option<string[]> settings = new("--ovs-config") { HelpName = "KEY=VALUE", Description = "A setting of Open vSwitch (other_config), such as smc-enable=true. Several may be given." };
+        Option<string?> ovs = OvsVswitchd(needsDpdk: true);
         Command command = Create(
             "compare", "This switch and Open vSwitch with DPDK, in turns on one core.",
-            CompareOptions.PlanOf(CompareRow.All, CompareOptions.UsualSeconds, CompareOptions.UsualRounds), seconds, rounds, rows, settings, OvsVswitchd);
-        command.SetAction(parsed =>
+            CompareOptions.PlanOf(CompareRow.All, CompareOptions.UsualSeconds, CompareOptions.UsualRounds), seconds, rounds, rows, settings, ovs);
+        SetAction(command, parsed =>
         {
             double measured = InRange(seconds, parsed.GetValue(seconds), 0.01, 3600);
             int turns = InRange(rounds, parsed.GetValue(rounds), 1, 1000);
@@ -36,13 +31,9 @@ internal static partial class BenchCommand
             {
                 throw new OptionException($"--ovs-config: '{wrong}' is not KEY=VALUE");
             }
-            if (OvsInstallation.Find(parsed.GetValue(OvsVswitchd), needsDpdk: true, out IReadOnlyList<string> missing) is not { } installed)
-            {
-                return BenchRunner.SayMissing(command.Name, missing, "Open vSwitch with DPDK", OvsInstallation.DpdkInstallLine);
-            }
-            var options = new CompareOptions { OpenVSwitch = installed, Rows = selected, Seconds = measured, Rounds = turns, Settings = config };
-            return Run(command, parsed, options, CompareBenchmark.Run);
-        });
+            OvsInstallation installed = FindOvs(isWanted: true, parsed.GetValue(ovs), needsDpdk: true)!;
+            return new CompareOptions { OpenVSwitch = installed, Rows = selected, Seconds = measured, Rounds = turns, Settings = config };
+        }, (options, progress, cancellation) => new CompareBenchmark(options, progress, cancellation).Run(options.Rows));
         return command;
     }
 
@@ -55,27 +46,23 @@ internal static partial class BenchCommand
         Command command = Create(
             "report", $"Runs the benchmarks and writes a report with charts; as root, where all is installed that they need, for {UsualPlan(null).Duration}.",
             UsualPlan("not by this user"), folder, quick, seconds, compare);
-        command.SetAction(parsed =>
+        SetAction(command, parsed =>
         {
             bool isQuick = parsed.GetValue(quick);
             double measured = InRange(seconds, parsed.GetValue(seconds) ?? (isQuick ? 0.1 : UsualSeconds), 0.01, 3600);
             bool mustCompare = parsed.GetValue(compare);
-            if (mustCompare && OvsInstallation.Find(null, needsDpdk: true, out IReadOnlyList<string> missing) == null)
-            {
-                return BenchRunner.SayMissing(command.Name, missing, "Open vSwitch with DPDK", OvsInstallation.DpdkInstallLine);
-            }
+            FindOvs(mustCompare, path: null, needsDpdk: true);
             if (mustCompare && ReportObstacles.Find(ReportTopic.Compare) is { } obstacle)
             {
                 throw new OptionException($"--compare: {obstacle}");
             }
-            var options = new ReportOptions
+            return new ReportOptions
             {
                 Folder = parsed.GetRequiredValue(folder),
                 Sections = ReportPlan.Make(isQuick, measured, mustCompare, ReportObstacles.Find),
                 Command = $"./softswitch bench {string.Join(' ', parsed.Tokens.SkipWhile(token => token.Value != command.Name).Select(token => token.Value))}",
             };
-            return Run(command, parsed, options, ReportBenchmark.Run);
-        });
+        }, ReportBenchmark.Run);
         return command;
     }
 

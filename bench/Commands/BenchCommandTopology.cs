@@ -1,5 +1,4 @@
 using System.CommandLine;
-using Softswitch.Bench.Compare;
 using Softswitch.Bench.Topology;
 using Softswitch.Hosting.Configuration;
 
@@ -15,12 +14,12 @@ internal static partial class BenchCommand
         Option<string> links = Word("--links", "What joins switches: virtual interfaces of the kernel, or the process's own cables.", "veth", "patch");
         Option<int> rounds = Number("--rounds", "How often the network is built up and measured, with --compare in turns.", 3);
         Option<double> seconds = Seconds(5);
-        Option<bool> compare = new("--compare") { Description = "With Open vSwitch's userspace bridges, in turns." };
-        Option<string?> ovs = new("--ovs-vswitchd") { HelpName = "PATH", Description = "Open vSwitch's program; by default Debian's, then what PATH leads to." };
+        Option<bool> compare = Compare("With Open vSwitch's userspace bridges, in turns.");
+        Option<string?> ovs = OvsVswitchd(needsDpdk: false);
         Command command = Create(
             "topology", "A network of switches in one process: until it works, rates end to end, memory.",
             TopologyOptions.Usual.Plan, kind, switches, links, rounds, seconds, compare, ovs);
-        command.SetAction(parsed =>
+        SetAction(command, parsed =>
         {
             TopologyKind shape = Enum.Parse<TopologyKind>(parsed.GetRequiredValue(kind), ignoreCase: true);
             TopologyLinks joined = Enum.Parse<TopologyLinks>(parsed.GetRequiredValue(links), ignoreCase: true);
@@ -29,21 +28,15 @@ internal static partial class BenchCommand
             {
                 throw new OptionException("--links: a ring's link is cut, which takes veth");
             }
-            OvsInstallation? installed = null;
-            if (parsed.GetValue(compare) && (installed = OvsInstallation.Find(parsed.GetValue(ovs), needsDpdk: false, out IReadOnlyList<string> missing)) == null)
-            {
-                return BenchRunner.SayMissing(command.Name, missing, "Open vSwitch", OvsInstallation.PlainInstallLine);
-            }
-            var options = new TopologyOptions
+            return new TopologyOptions
             {
                 Shape = TopologyShape.Create(shape, InRange(switches, parsed.GetValue(switches), least, most)),
                 Links = joined,
                 Rounds = InRange(rounds, parsed.GetValue(rounds), 1, 1000),
                 Seconds = InRange(seconds, parsed.GetValue(seconds), 0.1, 250),
-                OpenVSwitch = installed,
+                OpenVSwitch = FindOvs(parsed.GetValue(compare), parsed.GetValue(ovs), needsDpdk: false),
             };
-            return Run(command, parsed, options, TopologyBenchmark.Run);
-        });
+        }, (options, progress, cancellation) => new TopologyBenchmark(options, progress, cancellation).Run(options.Shape));
         return command;
     }
 }

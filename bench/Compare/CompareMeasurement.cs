@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using Softswitch.Bench.Flows;
+using Softswitch.Bench.Sides;
 using Softswitch.Datapath.Control;
 using Softswitch.Datapath.Flows;
 using Softswitch.Datapath.Headers;
@@ -12,7 +13,7 @@ namespace Softswitch.Bench.Compare;
 /// <summary>One slice of one row on one switch.</summary>
 /// <param name="Value">In the row's unit.</param>
 /// <param name="Kept">With <see cref="CompareKind.Churn"/>: the share of the rate just before.</param>
-internal readonly record struct CompareSample(double Value, double? Kept = null)
+internal readonly record struct CompareSample(double Value, double? Kept = null) : IBenchRound
 {
     public Disturbance Disturbance { get; init; }
 }
@@ -99,7 +100,7 @@ internal sealed class CompareMeasurement(CompareRow row, CancellationToken cance
             }
             if (attempt == MostAttempts)
             {
-                throw new CompareException($"{row.Name}: of {received:0} packets received {sent:0} were sent: this is not the work to compare");
+                throw new CompareException($"of {received:0} packets received {sent:0} were sent: this is not the work to compare");
             }
         }
     }
@@ -148,7 +149,7 @@ internal sealed class CompareMeasurement(CompareRow row, CancellationToken cance
         match.SetNwWildBits(32 - OtherNetLength, 32);
         if (!side.Client.TryReadAggregate(new FlowFilter(match), out AggregateStatistics total) || total.FlowCount != expected)
         {
-            throw new CompareException($"{row.Name}: of {expected} entries that were added and confirmed {total.FlowCount} are there");
+            throw new CompareException($"of {expected} entries that were added and confirmed {total.FlowCount} are there");
         }
         side.Client.Send(new FlowMod { Command = FlowModCommand.Delete, Match = match });
         Confirm(side);
@@ -160,7 +161,7 @@ internal sealed class CompareMeasurement(CompareRow row, CancellationToken cance
         cancellation.ThrowIfCancellationRequested();
         if (side.Client.Barrier() > 0)
         {
-            throw new CompareException($"{row.Name}: the switch answers a flow-mod with {side.Client.Errors[0].Error.Name}");
+            throw new CompareException($"the switch answers a flow-mod with {side.Client.Errors[0].Error.Name}");
         }
     }
 

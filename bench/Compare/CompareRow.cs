@@ -47,6 +47,9 @@ internal sealed record CompareRow(
         new("flowmods-idle", "flow-mods over a socket, idle", CompareKind.FlowMods, CompareTable.Exact, 1000, HasTraffic: false),
     ];
 
+    /// <summary>Of the figure, for people.</summary>
+    public string Format => Kind == CompareKind.FlowMods ? "N0" : "0.00";
+
     /// <summary>What the figure counts.</summary>
     public string Unit => Kind == CompareKind.FlowMods ? "flow-mods/s" : "Mpps";
 

@@ -35,15 +35,26 @@ internal sealed class ComparedOpenVSwitch : ComparedSwitch
     /// <param name="settings">More <c>other_config</c>, as KEY=VALUE.</param>
     /// <exception cref="OptionException">It does not start, and why.</exception>
     public ComparedOpenVSwitch(OvsInstallation installation, IEnumerable<ReadOnlyMemory<byte>>? frames, IReadOnlyList<string> settings, CancellationToken cancellation)
+        : base("openVSwitch")
     {
+        (int worker, int[] others) = WorkerPlacement.ProcessorsOfOneWorker();
         _daemons = new OvsDaemons(installation, cancellation);
         try
         {
-            _daemons.StartDatabase();
-            Configure(settings);
-            StartSwitch();
-            AddPorts(frames);
-            _client = _daemons.Connect(Bridge, Patience);
+            string capture = Path.Combine(_daemons.Folder, "input.pcap");
+            if (frames != null)
+            {
+                PcapFile.Write(capture, frames);
+            }
+            // Its bridge has a TAP device there that nobody else sees.
+            using NetworkNamespace network = NetworkNamespace.Create();
+            _client = _daemons.OpenBridge(
+                Bridge, [$"pmd-cpu-mask={OvsDaemons.Mask([worker])}", .. OvsDaemons.DpdkSettings(MemoryMiB, HasHugePages, others), .. settings],
+                network, processor: null, Patience,
+                [
+                    .. frames == null ? [] : ((string, ushort, string, string[])[])[Port("input", Input, $"net_pcap0,rx_pcap={capture},infinite_rx=1")],
+                    Port("sink", Sink, "net_null1,no-rx=1"),
+                ]);
             Rest();
         }
         catch
@@ -51,6 +62,9 @@ internal sealed class ComparedOpenVSwitch : ComparedSwitch
             Dispose();
             throw;
         }
+
+        static (string, ushort, string, string[]) Port(string name, ushort number, string device) =>
+            (name, number, "dpdk", [$"options:dpdk-devargs=\"{device}\""]);
     }
 
     public override OfClient Client => _client!;
@@ -89,48 +103,6 @@ internal sealed class ComparedOpenVSwitch : ComparedSwitch
     {
         _client?.Dispose();
         _daemons.Dispose();
-    }
-
-    private void Configure(IReadOnlyList<string> settings)
-    {
-        (int worker, int[] others) = WorkerPlacement.ProcessorsOfOneWorker();
-        _daemons.Configure(
-        [
-            "--no-wait", "set", "Open_vSwitch", ".",
-            $"other_config:pmd-cpu-mask={OvsDaemons.Mask([worker])}",
-            .. OvsDaemons.DpdkSettings(MemoryMiB, HasHugePages, others).Concat(settings).Select(setting => $"other_config:{setting}"),
-        ]);
-    }
-
-    /// <summary>In a network namespace of its own, where its bridge has a TAP device that nobody else sees.</summary>
-    private void StartSwitch()
-    {
-        try
-        {
-            using NetworkNamespace network = NetworkNamespace.Create();
-            _daemons.StartSwitch(network);
-        }
-        catch (SystemCallException e) when (e.IsRefusal)
-        {
-            throw new OptionException($"Open vSwitch gets a network namespace of its own ({e.Message}): run it as root", e);
-        }
-    }
-
-    private void AddPorts(IEnumerable<ReadOnlyMemory<byte>>? frames)
-    {
-        _daemons.Configure("add-br", Bridge, "--", "set", "bridge", Bridge, "datapath_type=netdev", "fail-mode=secure", "protocols=OpenFlow10");
-        if (frames != null)
-        {
-            string capture = Path.Combine(_daemons.Folder, "input.pcap");
-            PcapFile.Write(capture, frames);
-            AddPort("input", Input, $"net_pcap0,rx_pcap={capture},infinite_rx=1");
-        }
-        AddPort("sink", Sink, "net_null1,no-rx=1");
-    }
-
-    private void AddPort(string name, ushort number, string device)
-    {
-        _daemons.AddPort(Bridge, name, number, "dpdk", device, $"options:dpdk-devargs=\"{device}\"");
     }
 
     private OvsPmdStatistics ReadLookups() => OvsPmdStatistics.Parse(_daemons.Ask("dpif-netdev/pmd-stats-show"));

@@ -1,3 +1,4 @@
+using Softswitch.Bench.Sides;
 using Softswitch.Lab.Measures;
 using Softswitch.OfAgent.Client;
 
@@ -8,7 +9,7 @@ namespace Softswitch.Bench.Compare;
 /// Port 1 receives the row's frames from memory without end, each copied to a fresh buffer; port 2 counts and drops. It stands still when made.
 /// Everything is told and asked over the connection, of both switches alike. Threads: one at a time.
 /// </remarks>
-internal abstract class ComparedSwitch : IDisposable
+internal abstract class ComparedSwitch(string name) : BenchSide<CompareSample>(name)
 {
     public const ushort Input = 1;
     public const ushort Sink = 2;
@@ -31,6 +32,4 @@ internal abstract class ComparedSwitch : IDisposable
     /// <summary>Waits, while forwarding goes on, until it has reached its full speed.</summary>
     /// <param name="seconds">How long will be measured.</param>
     public abstract void WarmUp(double seconds, CancellationToken cancellation);
-
-    public abstract void Dispose();
 }

@@ -76,27 +76,30 @@ internal sealed class OvsDaemons : IDisposable
     public void StartSwitch(NetworkNamespace network, int? processor = null) => _switch = Start(
         _installation.Switch, [Database, $"--unixctl={ControlSocket}", $"--log-file={LogFile}", "-vconsole:off"], network, processor);
 
-    /// <summary>Adds a port and looks whether the switch took it.</summary>
-    /// <param name="device">What errors call it.</param>
-    /// <param name="options">More columns, as COLUMN:KEY=VALUE.</param>
-    /// <exception cref="OptionException">It did not.</exception>
-    public void AddPort(string bridge, string name, ushort number, string type, string device, params string[] options)
+    /// <summary>Starts database and switch, with one bridge.</summary>
+    /// <param name="settings"><c>other_config</c>, as KEY=VALUE.</param>
+    /// <param name="network">As of <see cref="StartSwitch"/>.</param>
+    /// <param name="processor">As of <see cref="StartSwitch"/>.</param>
+    /// <param name="ports">Of the bridge; columns are as COLUMN:KEY=VALUE.</param>
+    /// <returns>A connection with the bridge.</returns>
+    /// <exception cref="OptionException">It does not start, and why.</exception>
+    public OfClient OpenBridge(
+        string bridge, IEnumerable<string> settings, NetworkNamespace network, int? processor, TimeSpan patience,
+        params (string Name, ushort Number, string Type, string[] Columns)[] ports)
     {
-        Configure(
-        [
-            "add-port", bridge, name, "--", "set", "Interface", name, $"type={type}",
-            $"ofport_request={number.ToString(CultureInfo.InvariantCulture)}", .. options,
-        ]);
-        string error = Configure("get", "Interface", name, "error").Trim();
-        if (error != "[]")
+        StartDatabase();
+        Configure(["--no-wait", "set", "Open_vSwitch", ".", .. settings.Select(setting => $"other_config:{setting}")]);
+        StartSwitch(network, processor);
+        Configure("add-br", bridge, "--", "set", "bridge", bridge, "datapath_type=netdev", "fail-mode=secure", "protocols=OpenFlow10");
+        foreach ((string name, ushort number, string type, string[] columns) in ports)
         {
-            throw new OptionException($"Open vSwitch does not take {device}: {error.Trim('"')}{LogLines()}");
+            Configure(["add-port", bridge, name, "--", "set", "Interface", name, $"type={type}", $"ofport_request={number}", .. columns]);
+            string error = Configure("get", "Interface", name, "error").Trim();
+            if (error != "[]")
+            {
+                throw new OptionException($"Open vSwitch does not take {name} as {type}: {error.Trim('"')}{LogLines()}");
+            }
         }
-    }
-
-    /// <summary>Connects to a bridge over OpenFlow.</summary>
-    public OfClient Connect(string bridge, TimeSpan patience)
-    {
         string socket = $"{Path.Combine(Folder, bridge)}.mgmt";
         return File.Exists(socket)
             ? OfClient.Connect($"unix:{socket}", patience)

@@ -15,6 +15,7 @@ internal sealed class OwnSwitch : ComparedSwitch
     /// <param name="frames">What port 1 receives; null for nothing.</param>
     /// <param name="maxEntries">Of the exact table.</param>
     public OwnSwitch(IEnumerable<ReadOnlyMemory<byte>>? frames, int maxEntries)
+        : base("softswitch")
     {
         _bench = new MeasuredSwitch(new DatapathOptions { MaxExactEntries = Math.Max(1 << 16, maxEntries) });
         try

@@ -1,10 +1,10 @@
-using Softswitch.Bench.Compare;
+using Softswitch.Bench.Sides;
 using Softswitch.Lab.Measures;
 
 namespace Softswitch.Bench.Io;
 
 /// <summary>What <c>bench io</c> measures.</summary>
-internal sealed record IoOptions : IBenchOptions
+internal sealed record IoOptions() : SideOptions(Seconds: 1, Rounds: 3)
 {
     // Of a trial besides its time: until all has arrived, and counters are read.
     private const double TrialOverheadSeconds = 0.1;
@@ -23,31 +23,22 @@ internal sealed record IoOptions : IBenchOptions
     /// <summary>Of the traffic; the table has one entry for each direction.</summary>
     public int Flows { get; init; } = 64;
 
-    /// <summary>Of a trial.</summary>
-    public double Seconds { get; init; } = 1;
-
-    public int Rounds { get; init; } = 3;
-
     /// <summary>The share of loss that counts as none.</summary>
     public double Tolerance { get; init; }
 
     /// <summary>Whether a TCP stream is measured in place of packets.</summary>
     public bool Tcp { get; init; }
 
-    /// <summary>Measured in turns with ours; null for ours alone.</summary>
-    public OvsInstallation? OpenVSwitch { get; init; }
-
-    public BenchPlan Plan
+    public override BenchPlan Plan
     {
         get
         {
-            int sides = Backends.Count * (OpenVSwitch == null ? 1 : 2);
-            double trials = IoBenchmark.WarmUp.Sum(phase => phase.Duration.TotalSeconds + TrialOverheadSeconds)
+            double trials = IoSide.WarmUps.Sum(phase => phase.Duration.TotalSeconds + TrialOverheadSeconds)
                 + (Rounds * UsualTrials * (Seconds + TrialOverheadSeconds));
             return new BenchPlan(
                 $"{(Tcp ? "a TCP stream" : $"{FrameLength}-byte frames")} by {string.Join(" and ", Backends.Select(IoBenchmark.Text))}"
-                + $"{(OpenVSwitch == null ? string.Empty : ", beside Open vSwitch")}, rounds of each: {Rounds}",
-                sides * (StartSeconds + (Tcp ? TcpSide.ExpectedSeconds(Rounds, Seconds) : trials)),
+                + $"{Beside("Open vSwitch")}, rounds of each: {Rounds}",
+                Backends.Count * SideCount * (StartSeconds + (Tcp ? TcpSide.ExpectedSeconds(Rounds, Seconds) : trials)),
                 Tcp ? null : "up to four times that where others take the processors, as trials are repeated")
             {
                 TidiesUp = true,

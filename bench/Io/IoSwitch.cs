@@ -46,14 +46,20 @@ internal abstract class IoSwitch : IDisposable
 
     public abstract void Dispose();
 
-    /// <summary>Everything from one port leaves by the other.</summary>
-    public void Connect()
+    /// <summary>The entries by which everything from one port leaves by the other.</summary>
+    public static IEnumerable<(FlowMatch Match, ushort Output)> BothWays =>
+        [EntryFrom(Input, Output), EntryFrom(Output, Input)];
+
+    /// <summary>The entry by which everything from one port leaves by another.</summary>
+    public static (FlowMatch Match, ushort Output) EntryFrom(ushort from, ushort to) =>
+        (FlowMatch.Any with { Wildcards = FlowWildcards.All & ~FlowWildcards.InPort, InPort = from }, to);
+
+    /// <exception cref="OfClientException">It refuses one.</exception>
+    public void Install(IEnumerable<(FlowMatch Match, ushort Output)> entries)
     {
-        foreach ((ushort from, ushort to) in ((ushort, ushort)[])[(Input, Output), (Output, Input)])
+        foreach ((FlowMatch match, ushort output) in entries)
         {
-            FlowMatch match = FlowMatch.Any with { InPort = from };
-            match.Wildcards &= ~FlowWildcards.InPort;
-            Client.Send(new FlowMod { Match = match, Priority = 0x8000, Actions = (FlowAction[])[FlowAction.Output(to)] });
+            Client.Send(new FlowMod { Match = match, Priority = 0x8000, Actions = (FlowAction[])[FlowAction.Output(output)] });
         }
         if (Client.Barrier() > 0)
         {

@@ -38,19 +38,9 @@ internal sealed class OvsIoSwitch : IoSwitch
         _daemons = new OvsDaemons(installation, cancellation);
         try
         {
-            _daemons.StartDatabase();
-            _daemons.Configure(
-            [
-                "--no-wait", "set", "Open_vSwitch", ".", $"other_config:pmd-cpu-mask={OvsDaemons.Mask([processor])}",
-                .. settings.Select(setting => $"other_config:{setting}"),
-            ]);
-            _daemons.StartSwitch(network, processor);
-            _daemons.Configure("add-br", Bridge, "--", "set", "bridge", Bridge, "datapath_type=netdev", "fail-mode=secure", "protocols=OpenFlow10");
-            foreach ((string[] port, ushort number) in ((string[], ushort)[])[(input, Input), (output, Output)])
-            {
-                _daemons.AddPort(Bridge, port[0], number, type, $"{port[0]} as {type}", port[1..]);
-            }
-            _client = _daemons.Connect(Bridge, Patience);
+            _client = _daemons.OpenBridge(
+                Bridge, [$"pmd-cpu-mask={OvsDaemons.Mask([processor])}", .. settings], network, processor, Patience,
+                (input[0], Input, type, input[1..]), (output[0], Output, type, output[1..]));
             Description = $"type={type} {_daemons.Configure("get", "Interface", input[0], "status").Trim()}";
         }
         catch

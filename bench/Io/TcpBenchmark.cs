@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using Softswitch.Bench.Sides;
 using Softswitch.Hosting.Configuration;
 using Softswitch.Lab.Measures;
 using Softswitch.Ports.Linux;
@@ -11,73 +12,50 @@ namespace Softswitch.Bench.Io;
 /// This switch takes the hosts' packets as their stacks send them. Open vSwitch is set up as its documentation wants it, since it delivers next to
 /// nothing otherwise: <c>userspace-tso-enable</c> for AF_PACKET, transmit offloads of the hosts off for AF_XDP.
 /// </remarks>
-internal static class TcpBenchmark
+internal sealed class TcpBenchmark(IoOptions options, Action<string> progress, CancellationToken cancellation)
+    : SideBenchmark<IoOptions, IoBackend, TcpSide>("io", options, progress, cancellation)
 {
-    /// <param name="cancellation">Ends it early, with the rounds measured until then; all that was started is ended by then.</param>
-    /// <exception cref="OptionException">It cannot be measured here, and why.</exception>
-    public static BenchResult Run(IoOptions options, Action<string> progress, CancellationToken cancellation)
+    private readonly (int Hosts, int Switch) _processors = TakeProcessors();
+    private readonly BenchRows<(string, TcpSide)> _rows = TcpSide.CreateRows("backend");
+
+    protected override string NameOf(IoBackend row) => IoBenchmark.Text(row);
+
+    protected override IEnumerable<TcpSide> Start(IoBackend row, Action<string> say)
     {
-        (int hosts, int device) = IoBenchmark.Processors();
-        var result = new BenchResult("io");
-        var rows = new JsonArray();
-        var table = new TextTable(["backend", .. TcpSide.Headings]);
-        foreach (IoBackend backend in options.Backends.TakeWhile(_ => !cancellation.IsCancellationRequested))
+        say("starts and warms up");
+        yield return Add("softswitch", offloads: true, network => new OwnIoSwitch(
+            row, TcpTestbed.InputName, TcpTestbed.OutputName, network, _processors.Switch, Cancellation));
+        if (Options.OpenVSwitch is { } installation)
         {
-            List<TcpSide> sides = [];
-            void Say(string text) => progress($"{IoBenchmark.Text(backend)}: {text}");
-            try
-            {
-                cancellation.Attempt(() =>
-                {
-                    Say("starts and warms up");
-                    Start(sides, options, backend, hosts, device, cancellation);
-                    TcpSide.Measure(sides, options.Rounds, TimeSpan.FromSeconds(options.Seconds), Say, cancellation);
-                });
-                TcpSide.Report(result, sides, ("backend", IoBenchmark.Text(backend)), rows, table);
-            }
-            catch (CompareException e)
-            {
-                result.Fail($"{IoBenchmark.Text(backend)}: {e.Message}");
-            }
-            catch (SystemCallException e) when (e.IsRefusal)
-            {
-                throw new OptionException($"network namespaces are needed ({e.Message}): run it as root", e);
-            }
-            finally
-            {
-                sides.ForEach(side => side.Dispose());
-            }
+            string[] settings = row == IoBackend.Packet ? ["userspace-tso-enable=true"] : [];
+            yield return Add("openVSwitch", offloads: row == IoBackend.Packet, network => new OvsIoSwitch(
+                installation, row, TcpTestbed.InputName, TcpTestbed.OutputName, network, _processors.Switch, settings, Cancellation));
         }
-        result.Add("tcp", rows, table);
-        result.Add("frame", options.FrameLength);
-        IoBenchmark.Describe(result, options);
-        return result;
+
+        TcpSide Add(string name, bool offloads, Func<NetworkNamespace, IoSwitch> start)
+        {
+            var testbed = new TcpTestbed(_processors.Hosts, offloads, Options.FrameLength);
+            return new TcpSide(name, testbed, _ => start(testbed.Switch));
+        }
     }
 
-    private static void Start(List<TcpSide> sides, IoOptions options, IoBackend backend, int hosts, int processor, CancellationToken cancellation)
-    {
-        Add("softswitch", offloads: true, network => new OwnIoSwitch(backend, TcpTestbed.InputName, TcpTestbed.OutputName, network, processor, cancellation));
-        if (options.OpenVSwitch is { } installation)
-        {
-            string[] settings = backend == IoBackend.Packet ? ["userspace-tso-enable=true"] : [];
-            Add("openVSwitch", offloads: backend == IoBackend.Packet, network => new OvsIoSwitch(
-                installation, backend, TcpTestbed.InputName, TcpTestbed.OutputName, network, processor, settings, cancellation));
-        }
+    protected override void Prepare(IoBackend row, TcpSide side) => side.Prepare(IoSwitch.BothWays, Cancellation);
 
-        void Add(string name, bool offloads, Func<NetworkNamespace, IoSwitch> start)
+    protected override void Measure(IoBackend row, TcpSide side, Action<string> say) =>
+        side.Measure(TimeSpan.FromSeconds(Options.Seconds), Cancellation);
+
+    protected override void Add(IoBackend row, IReadOnlyList<TcpSide> sides)
+    {
+        foreach (TcpSide side in sides)
         {
-            var testbed = new TcpTestbed(hosts, offloads, options.FrameLength);
-            try
-            {
-                sides.Add(new TcpSide(name, testbed, start(testbed.Switch)));
-            }
-            catch
-            {
-                testbed.Dispose();
-                throw;
-            }
-            sides[^1].Switch.Connect();
-            sides[^1].WarmUp(cancellation);
+            _rows.Add(Result, $"{IoBenchmark.Text(row)}, {side.Name}", (IoBenchmark.Text(row), side), side.Disturbance);
         }
+    }
+
+    protected override void Report()
+    {
+        _rows.AddTo(Result, "tcp");
+        Result.Add("frame", Options.FrameLength);
+        Result.Add("gigahertz", Machine.Gigahertz, 3);
     }
 }

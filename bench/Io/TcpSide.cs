@@ -1,5 +1,7 @@
 using System.Globalization;
 using System.Text.Json.Nodes;
+using Softswitch.Bench.Compare;
+using Softswitch.Bench.Sides;
 using Softswitch.Datapath.Ports;
 using Softswitch.Lab.Linux;
 using Softswitch.Lab.Measures;
@@ -8,9 +10,14 @@ using Softswitch.Ports.Linux;
 
 namespace Softswitch.Bench.Io;
 
-/// <summary>One switch between its hosts, and what was measured of it. It stands still while it is not measured.</summary>
-/// <param name="Name">As a key of results.</param>
-internal sealed record TcpSide(string Name, ITcpTestbed Testbed, IoSwitch Switch) : IDisposable
+/// <summary>One stream through a switch.</summary>
+/// <param name="BytesPerPacket">Of what arrives at port 1: whether segments are whole.</param>
+/// <param name="CpuShare">Of a core.</param>
+internal sealed record TcpRound(double Gigabits, double BytesPerPacket, double CpuShare, Disturbance Disturbance) : IBenchRound;
+
+/// <summary>One switch between its hosts.</summary>
+internal sealed class TcpSide(string name, ITcpTestbed testbed, Func<ITcpTestbed, IoSwitch> start)
+    : SwitchSide<ITcpTestbed, TcpRound>(name, testbed, start)
 {
     // After each stream our compiler, which has the switch's only processor to itself then, compiles what it has seen.
     private const int WarmUps = 3;
@@ -20,86 +27,21 @@ internal sealed record TcpSide(string Name, ITcpTestbed Testbed, IoSwitch Switch
     // Of a stream, besides its own time: iperf3's two ends start and end.
     private const double StreamOverheadSeconds = 0.3;
 
-    private readonly List<TcpRound> _rounds = [];
-
-    /// <summary>Of <see cref="Cells"/>.</summary>
-    public static IReadOnlyList<string> Headings { get; } = ["switch", "Gbit/s", "bytes a packet", "share of a core"];
-
-    public double GigabitsPerSecond => Statistic.Median([.. _rounds.Select(round => round.Gigabits)]);
-
-    /// <summary>Of what arrives at port 1: whether segments are whole.</summary>
-    public double BytesPerPacket => Statistic.Median([.. _rounds.Select(round => round.BytesPerPacket)]);
-
-    public double CpuShare => Statistic.Median([.. _rounds.Select(round => round.CpuShare)]);
-
-    /// <summary>Whether a round came to its end.</summary>
-    public bool IsMeasured => _rounds.Count > 0;
-
-    private IReadOnlyList<string> Cells => [Name, Format("0.00", GigabitsPerSecond), Format("0", BytesPerPacket), Format("0.00", CpuShare)];
-
     /// <summary>About how long a side takes to warm up and to be measured.</summary>
     public static double ExpectedSeconds(int rounds, double seconds) =>
         (WarmUps * (WarmUpTime.TotalSeconds + StreamOverheadSeconds + Pause.TotalSeconds)) + (rounds * (Math.Max(1, Math.Ceiling(seconds)) + StreamOverheadSeconds));
 
-    /// <summary>Adds a row for each side that was measured.</summary>
-    /// <param name="what">What the rows are of.</param>
-    public static void Report(BenchResult result, IReadOnlyList<TcpSide> sides, (string Key, string Value) what, JsonArray rows, TextTable table)
-    {
-        foreach (TcpSide side in sides.Where(side => side.IsMeasured))
-        {
-            JsonObject row = side.ToJson(what);
-            string sign = result.Mark($"{what.Value}, {side.Name}", row, Disturbance.Median([.. side._rounds.Select(round => round.Disturbance)]));
-            rows.Add(row);
-            table.Add([what.Value + sign, .. side.Cells]);
-        }
-    }
+    /// <param name="what">What the rows are of, as a key.</param>
+    public static BenchRows<(string What, TcpSide Side)> CreateRows(string what) => new(
+        new(what, row => row.What, what),
+        new("switch", row => row.Side.Name, "switch"),
+        new("gigabitsPerSecond", row => Math.Round(row.Side.Median(round => round.Gigabits), 3), "Gbit/s", "0.00"),
+        new("bytesPerPacket", row => Math.Round(row.Side.Median(round => round.BytesPerPacket)), "bytes a packet", "0"),
+        new("cpuShare", row => Math.Round(row.Side.Median(round => round.CpuShare), 3), "share of a core", "0.00"),
+        new("rounds", row => row.Side.Each(round => round.Gigabits, 3)));
 
-    /// <summary>Measures sides in turns.</summary>
-    public static void Measure(IReadOnlyList<TcpSide> sides, int rounds, TimeSpan duration, Action<string> progress, CancellationToken cancellation)
+    public void Measure(TimeSpan duration, CancellationToken cancellation) => Measure(() =>
     {
-        for (int round = 0; round < rounds; round++)
-        {
-            foreach (TcpSide side in round % 2 == 0 ? sides : sides.Reverse())
-            {
-                progress($"round {round + 1} of {rounds}, {side.Name}");
-                side.Measure(duration, cancellation);
-            }
-        }
-    }
-
-    /// <summary>Ours by theirs; a round's two halves are neighbours in time.</summary>
-    public static double Ratio(TcpSide ours, TcpSide theirs) =>
-        Math.Round(Statistic.Median([.. ours._rounds.Zip(theirs._rounds, (a, b) => b.Gigabits > 0 ? a.Gigabits / b.Gigabits : 0)]), 2);
-
-    public void WarmUp(CancellationToken cancellation)
-    {
-        for (int i = 0; i < WarmUps; i++)
-        {
-            _ = Testbed.Measure(WarmUpTime, cancellation);
-            cancellation.WaitHandle.WaitOne(Pause);
-        }
-        Switch.Rest();
-    }
-
-    private JsonObject ToJson((string Key, string Value) what) => new()
-    {
-        [what.Key] = what.Value,
-        ["switch"] = Name,
-        ["gigabitsPerSecond"] = Math.Round(GigabitsPerSecond, 3),
-        ["bytesPerPacket"] = Math.Round(BytesPerPacket),
-        ["cpuShare"] = Math.Round(CpuShare, 3),
-        ["rounds"] = new JsonArray([.. _rounds.Select(round => (JsonNode)Math.Round(round.Gigabits, 3))]),
-    };
-
-    public void Dispose()
-    {
-        Switch.Dispose();
-        Testbed.Dispose();
-    }
-
-    private void Measure(TimeSpan duration, CancellationToken cancellation)
-    {
-        Switch.Resume();
         var watch = new MachineWatch(Switch.ProcessId);
         PortStatistics before = ReadInput();
         long cpu = ProcessSchedule.Nanoseconds(Switch.ProcessId);
@@ -109,9 +51,18 @@ internal sealed record TcpSide(string Name, ITcpTestbed Testbed, IoSwitch Switch
         cpu = ProcessSchedule.Nanoseconds(Switch.ProcessId) - cpu;
         Disturbance disturbance = watch.ReadProcesses();
         PortStatistics after = ReadInput();
-        Switch.Rest();
         double packets = after.ReceivedPackets - before.ReceivedPackets;
-        _rounds.Add(new(rate / 1e9, packets > 0 ? (after.ReceivedBytes - before.ReceivedBytes) / packets : 0, cpu / elapsed, disturbance));
+        return new TcpRound(rate / 1e9, packets > 0 ? (after.ReceivedBytes - before.ReceivedBytes) / packets : 0, cpu / elapsed, disturbance);
+    });
+
+    protected override void WarmUp(CancellationToken cancellation)
+    {
+        Testbed.Begin(Switch, cancellation);
+        for (int i = 0; i < WarmUps; i++)
+        {
+            _ = Testbed.Measure(WarmUpTime, cancellation);
+            cancellation.WaitHandle.WaitOne(Pause);
+        }
     }
 
     private PortStatistics ReadInput()
@@ -121,8 +72,4 @@ internal sealed record TcpSide(string Name, ITcpTestbed Testbed, IoSwitch Switch
             ? ports[0]
             : throw new CompareException("no port statistics");
     }
-
-    private static string Format(string format, double value) => value.ToString(format, CultureInfo.InvariantCulture);
-
-    private readonly record struct TcpRound(double Gigabits, double BytesPerPacket, double CpuShare, Disturbance Disturbance);
 }

@@ -1,47 +1,37 @@
 using System.Diagnostics;
 using Softswitch.Bench.Io;
-using Softswitch.Bench.Vhost;
-using Softswitch.Datapath.Flows;
+using Softswitch.Bench.Sides;
 using Softswitch.Lab.Measures;
 
 namespace Softswitch.Bench.Latency;
 
+/// <summary>One turn of a side under a load.</summary>
+/// <param name="Disturbance">Of switch and guest.</param>
+internal sealed record LatencyRound(LatencyLoad Load, LatencyTrial Trial, Disturbance Disturbance) : IBenchRound;
+
 /// <summary>What came of a side under one load, all rounds together.</summary>
-internal sealed class LatencyFigures
+/// <param name="Seconds">Without the time the guest stood still.</param>
+/// <param name="SwitchWaited">How long the switch had to wait for its processor.</param>
+internal sealed record LatencyFigures(
+    Histogram Latencies, long Offered, long Received, long Unsure, double Seconds, TimeSpan SwitchWaited, Disturbance Disturbance)
 {
-    private readonly List<Disturbance> _disturbances = [];
+    public long Lost => Math.Max(0, Offered - Received);
 
-    public Histogram Latencies { get; } = new();
-
-    public long Offered { get; private set; }
-
-    public long Received { get; private set; }
-
-    public long Unsure { get; private set; }
-
-    public double Seconds { get; private set; }
-
-    /// <summary>How long the switch had to wait for its processor.</summary>
-    public TimeSpan SwitchWaited { get; private set; }
-
-    /// <summary>Of switch and guest.</summary>
-    public Disturbance Disturbance => Disturbance.Median(_disturbances);
-
-    public void Add(LatencyTrial trial, Disturbance disturbance)
+    public static LatencyFigures Of(IEnumerable<LatencyRound> rounds)
     {
-        _disturbances.Add(disturbance);
-        Latencies.Add(trial.Latencies);
-        Offered += trial.Offered;
-        Received += trial.Received;
-        Unsure += trial.Unsure;
-        Seconds += trial.Elapsed.TotalSeconds;
-        SwitchWaited += trial.SwitchWaited;
+        LatencyTrial[] trials = [.. rounds.Select(round => round.Trial)];
+        var latencies = new Histogram();
+        Array.ForEach(trials, trial => latencies.Add(trial.Latencies));
+        return new LatencyFigures(
+            latencies, trials.Sum(trial => trial.Offered), trials.Sum(trial => trial.Received), trials.Sum(trial => trial.Unsure),
+            trials.Sum(trial => trial.Elapsed.TotalSeconds), TimeSpan.FromTicks(trials.Sum(trial => trial.SwitchWaited.Ticks)),
+            Disturbance.Median([.. rounds.Select(round => round.Disturbance)]));
     }
 }
 
-/// <summary>One switch and its guest. Both stand still but while they are measured.</summary>
-/// <param name="Name">As a key of results.</param>
-internal sealed record LatencySide(string Name, LatencyGuest Guest, IoSwitch Switch) : IDisposable
+/// <summary>One switch and its guest.</summary>
+internal sealed class LatencySide(string name, LatencyGuest guest, Func<LatencyGuest, IoSwitch> start, LatencyOptions options)
+    : SwitchSide<LatencyGuest, LatencyRound>(name, guest, start)
 {
     // RFC 2544 wants to know the rate itself; here it says no more than what the loads are shares of.
     private const double Resolution = 0.05;
@@ -57,7 +47,7 @@ internal sealed record LatencySide(string Name, LatencyGuest Guest, IoSwitch Swi
     private static readonly TimeSpan Pause = TimeSpan.FromSeconds(0.4);
 
     // What the switch does in plenty, and in between time for its compiler, which has the same processor.
-    private static readonly (double Rate, TimeSpan Duration)[] WarmUp =
+    private static readonly (double Rate, TimeSpan Duration)[] WarmUps =
     [
         (50_000, TimeSpan.FromSeconds(0.5)),
         (double.PositiveInfinity, TimeSpan.FromSeconds(0.7)),
@@ -76,45 +66,24 @@ internal sealed record LatencySide(string Name, LatencyGuest Guest, IoSwitch Swi
     public static double ExpectedSetUp(double seconds, bool searches)
     {
         double share = Math.Min(1, 2 * seconds);
-        return StartSeconds + (share * WarmUp.Sum(phase => (phase.Duration + Pause).TotalSeconds))
+        return StartSeconds + (share * WarmUps.Sum(phase => (phase.Duration + Pause).TotalSeconds))
             + (searches ? SearchTrials * ((share * SearchTrial.TotalSeconds) + TrialOverheadSeconds) : 0);
     }
 
     /// <summary>Packets a second.</summary>
     public double LosslessRate { get; private set; }
 
-    public Dictionary<string, LatencyFigures> Figures { get; } = [];
-
-    /// <summary>Gives the switch its cards, fills the table and lets packets pass until all is warm; it stands still then.</summary>
-    /// <param name="share">Of the usual time: a short run, which is to show that it works, warms up for a short while.</param>
-    public void Prepare(VhostCase row, double share, CancellationToken cancellation)
-    {
-        Guest.Meet(cancellation);
-        foreach ((FlowMatch match, ushort output) in row.EntriesBetween(IoSwitch.Input, IoSwitch.Output))
-        {
-            Switch.Client.Send(new FlowMod { Match = match, Priority = 0x8000, Actions = (FlowAction[])[FlowAction.Output(output)] });
-        }
-        if (Switch.Client.Barrier() > 0)
-        {
-            throw new CompareException($"{Name} answers a flow-mod with {Switch.Client.Errors[0].Error.Name}");
-        }
-        WaitForPackets(cancellation);
-        foreach ((double rate, TimeSpan duration) in WarmUp)
-        {
-            _ = Guest.Run(Switch, rate, duration * share, cancellation);
-            cancellation.Wait(Pause * share);
-        }
-        Switch.Rest();
-    }
+    // A short run, which is to show that it works, warms up and searches for a short while.
+    private double Share => Math.Min(1, options.Seconds * 2);
 
     /// <summary>Finds the highest rate at which no more is lost than is tolerated.</summary>
-    public void FindLosslessRate(double tolerance, double share, bool realTime, CancellationToken cancellation)
+    public void FindLosslessRate(CancellationToken cancellation)
     {
-        Switch.Resume();
-        LatencyTrial unlimited = Measure(double.PositiveInfinity, SearchTrial * share, realTime, cancellation);
+        Resume();
+        LatencyTrial unlimited = Run(double.PositiveInfinity, SearchTrial * Share, cancellation);
         // The ring holds back who sends as fast as it goes: what can be offered evenly is less.
-        LatencyTrial? best = new RateSearch(tolerance, Resolution, Attempts).Find(Try(unlimited.OfferedPerSecond), Try);
-        Switch.Rest();
+        LatencyTrial? best = new RateSearch(options.Tolerance, Resolution, Attempts).Find(Try(unlimited.OfferedPerSecond), Try);
+        Rest();
         LosslessRate = best?.OfferedPerSecond ?? throw new CompareException($"{Name} loses packets at any rate");
 
         LatencyTrial Try(double rate)
@@ -123,43 +92,42 @@ internal sealed record LatencySide(string Name, LatencyGuest Guest, IoSwitch Swi
             int repeats = 0;
             do
             {
-                trial = Measure(rate, SearchTrial * share, realTime, cancellation);
+                trial = Run(rate, SearchTrial * Share, cancellation);
             }
-            while (trial.LossShare > tolerance && trial.StoodStill + trial.SwitchWaited > MostDisturbed && ++repeats <= MostRepeats);
+            while (trial.LossShare > options.Tolerance && trial.StoodStill + trial.SwitchWaited > MostDisturbed && ++repeats <= MostRepeats);
             return trial;
         }
     }
 
     /// <summary>One turn under a load.</summary>
-    public void Measure(LatencyLoad load, double fullRate, TimeSpan duration, bool realTime, CancellationToken cancellation)
+    public void Measure(LatencyLoad load, double fullRate, CancellationToken cancellation) => Measure(() =>
     {
         double rate = load.RateOf(fullRate);
-        Switch.Resume();
-        _ = Guest.Run(Switch, rate, Settling, cancellation); // what waited while it stood still is gone
+        _ = Testbed.Run(Switch, rate, Settling, cancellation); // what waited while it stood still is gone
         var watch = new MachineWatch(Switch.ProcessId);
-        LatencyTrial trial = Measure(rate, duration, realTime, cancellation);
+        LatencyTrial trial = Run(rate, TimeSpan.FromSeconds(options.Seconds), cancellation);
         cancellation.ThrowIfCancellationRequested();
         Disturbance disturbance = watch.ReadProcesses();
         double guestShare = trial.Elapsed / (trial.Elapsed + trial.StoodStill);
-        Switch.Rest();
-        if (!Figures.TryGetValue(load.Name, out LatencyFigures? figures))
-        {
-            Figures[load.Name] = figures = new LatencyFigures();
-        }
-        figures.Add(trial, disturbance with { Share = Math.Min(disturbance.Share ?? 1, guestShare) });
-    }
+        return new LatencyRound(load, trial, disturbance with { Share = Math.Min(disturbance.Share ?? 1, guestShare) });
+    });
 
-    public void Dispose()
+    protected override void WarmUp(CancellationToken cancellation)
     {
-        Switch.Dispose();
-        Guest.Dispose();
+        Testbed.Meet(cancellation);
+        WaitForPackets(cancellation);
+        foreach ((double rate, TimeSpan duration) in WarmUps)
+        {
+            _ = Testbed.Run(Switch, rate, duration * Share, cancellation);
+            cancellation.Wait(Pause * Share);
+        }
     }
 
     /// <summary>A switch may still make memory for its ports when it has accepted them.</summary>
     private void WaitForPackets(CancellationToken cancellation)
     {
         long began = Stopwatch.GetTimestamp();
-        while (Guest.Run(Switch, 1000, Settling, cancellation).Received == 0)
+        while (Testbed.Run(Switch, 1000, Settling, cancellation).Received == 0)
         {
             if (Stopwatch.GetElapsedTime(began) > Patience)
             {
@@ -169,9 +137,9 @@ internal sealed record LatencySide(string Name, LatencyGuest Guest, IoSwitch Swi
         }
     }
 
-    private LatencyTrial Measure(double rate, TimeSpan duration, bool realTime, CancellationToken cancellation)
+    private LatencyTrial Run(double rate, TimeSpan duration, CancellationToken cancellation)
     {
-        using RealTimeThreads? ahead = realTime ? new(Environment.ProcessId, Switch.ProcessId) : null;
-        return Guest.Run(Switch, rate, duration, cancellation);
+        using RealTimeThreads? ahead = options.RealTime ? new(Environment.ProcessId, Switch.ProcessId) : null;
+        return Testbed.Run(Switch, rate, duration, cancellation);
     }
 }

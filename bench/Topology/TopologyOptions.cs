@@ -1,4 +1,4 @@
-using Softswitch.Bench.Compare;
+using Softswitch.Bench.Sides;
 
 namespace Softswitch.Bench.Topology;
 
@@ -12,8 +12,8 @@ internal enum TopologyLinks
     Patch,
 }
 
-/// <summary>What <c>bench topology</c> measures.</summary>
-internal sealed record TopologyOptions : IBenchOptions
+/// <summary>What <c>bench topology</c> measures: of each rate for so many seconds, and twice as long without traffic.</summary>
+internal sealed record TopologyOptions() : SideOptions(Seconds: 5, Rounds: 3)
 {
     /// <summary>The defaults.</summary>
     public static TopologyOptions Usual { get; } = new() { Shape = TopologyShape.Create(TopologyKind.Linear, 16) };
@@ -22,24 +22,14 @@ internal sealed record TopologyOptions : IBenchOptions
 
     public TopologyLinks Links { get; init; } = TopologyLinks.Veth;
 
-    /// <summary>How often all of it is built up and measured, each switch in turn.</summary>
-    public int Rounds { get; init; } = 3;
-
-    /// <summary>Of each rate; without traffic it is watched for twice as long.</summary>
-    public double Seconds { get; init; } = 5;
-
-    /// <summary>Measured in turns with ours; null for ours alone.</summary>
-    public OvsInstallation? OpenVSwitch { get; init; }
-
-    public BenchPlan Plan
+    public override BenchPlan Plan
     {
         get
         {
-            int sides = OpenVSwitch == null ? 1 : 2;
             double round = StartSeconds + (SwitchSeconds * Shape.Switches) + TopologySide.ExpectedTraffic(Seconds) + (Shape.HasLoop ? TreeSeconds : 0);
             return new BenchPlan(
-                $"a network of {Shape.Switches} switches{(OpenVSwitch == null ? string.Empty : ", beside Open vSwitch's bridges")}, rounds: {Rounds}",
-                sides * Rounds * round,
+                $"a network of {Shape.Switches} switches{Beside("Open vSwitch's bridges")}, rounds: {Rounds}",
+                SideCount * Rounds * round,
                 "longer where switches do not connect or pings are not answered at once")
             {
                 TidiesUp = true,

@@ -1,9 +1,10 @@
+using Softswitch.Bench.Sides;
 using Softswitch.Lab.Measures;
 
 namespace Softswitch.Bench.Topology;
 
 /// <summary>What one round found of one switch. Times are from the start of its program, in seconds.</summary>
-internal sealed class TopologyRound
+internal sealed class TopologyRound : IBenchRound
 {
     /// <summary>Until the controller had the features of all.</summary>
     public double ConnectedSeconds { get; set; }

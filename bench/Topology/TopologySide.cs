@@ -1,15 +1,16 @@
 using System.Diagnostics;
 using Softswitch.Bench.Io;
+using Softswitch.Bench.Sides;
+using Softswitch.Hosting;
 using Softswitch.Hosting.Configuration;
 using Softswitch.Lab;
 using Softswitch.Lab.Measures;
 
 namespace Softswitch.Bench.Topology;
 
-/// <summary>One kind of switch, and the rounds measured of it. Each round builds everything up and takes it down again.</summary>
-/// <param name="Name">As a key of results.</param>
-/// <param name="Prepare">Makes the switches' configuration.</param>
-internal sealed record TopologySide(string Name, Func<TopologyNetwork, TopologySwitches> Prepare)
+/// <summary>One kind of switch. Each round builds everything up and takes it down again.</summary>
+/// <param name="prepare">Makes the switches' configuration.</param>
+internal sealed class TopologySide(string name, Func<TopologyNetwork, TopologySwitches> prepare) : BenchSide<TopologyRound>(name)
 {
     // Hosts' traffic, and a spanning tree's two forward delays.
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(120);
@@ -21,24 +22,23 @@ internal sealed record TopologySide(string Name, Func<TopologyNetwork, TopologyS
     private const double WarmUpPacketsPerSecond = 1000;
     private const double MostPacketsPerSecond = 4e6;
 
-    public List<TopologyRound> Rounds { get; } = [];
+    public override void Dispose()
+    {
+        // What a round builds up goes with it.
+    }
 
     /// <summary>About how long the part of a round takes that is rest and traffic.</summary>
     public static double ExpectedTraffic(double seconds) => (2 * seconds) + WarmUp.TotalSeconds + Math.Ceiling(seconds) + seconds + 2;
 
-    /// <summary>What could not be measured, with 0 in its place.</summary>
-    public List<string> Failures { get; } = [];
-
-    public double Median(TopologyMeasure measure) => Statistic.Median([.. Rounds.Select(measure.Of)]);
-
+    /// <param name="fail">Takes what could not be measured, with 0 in its place.</param>
     /// <exception cref="CompareException">It cannot be measured, and why.</exception>
     /// <exception cref="OperationCanceledException">Cancelled.</exception>
-    public void Measure(TopologyOptions options, Action<string> progress, CancellationToken cancellation)
+    public void Measure(TopologyOptions options, Action<string> progress, Action<string> fail, CancellationToken cancellation)
     {
         var round = new TopologyRound();
         using var network = new TopologyNetwork(options.Shape, options.Links, cancellation);
         using var pings = new TopologyPings(network.Hosts);
-        using TopologySwitches switches = Prepare(network);
+        using TopologySwitches switches = prepare(network);
         progress("starts");
         long began = Stopwatch.GetTimestamp();
         switches.Start();
@@ -71,7 +71,7 @@ internal sealed record TopologySide(string Name, Func<TopologyNetwork, TopologyS
         }
         catch (CompareException e) when (!cancellation.Explains(e))
         {
-            Failures.Add($"{Name}: {e.Message}");
+            fail($"{Name}: {e.Message}");
         }
         progress("packets");
         network.AcceptGenerator();

@@ -4,6 +4,8 @@ using Softswitch.Bench.Io;
 using Softswitch.Datapath.Headers;
 using Softswitch.Lab;
 using Softswitch.Lab.Machines;
+using Softswitch.OfAgent.Client;
+using Softswitch.Ports.Tunnels;
 using Softswitch.Ports.Tunnels.Settings;
 
 namespace Softswitch.Bench.Vhost;
@@ -16,6 +18,9 @@ internal sealed class GuestTestbed : ITcpTestbed
 
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
 
+    // A switch gives up a connection that is silent for longer.
+    private static readonly TimeSpan SignOfLife = TimeSpan.FromSeconds(2);
+
     private readonly LabMachine _client;
     private readonly LabMachine _server;
 
@@ -23,11 +28,11 @@ internal sealed class GuestTestbed : ITcpTestbed
     public GuestTestbed(CancellationToken cancellation)
     {
         (_client, _server) = (Make(1, cancellation), Make(2, cancellation));
-        Ports = [_client.Connect(_client, string.Empty), _server.Connect(_server, string.Empty)];
+        Sockets = [.. ((LabMachine[])[_client, _server]).Select(machine => machine.Connect(machine, string.Empty).Split(':', 2)[1])];
     }
 
-    /// <summary>What the switch's ports are given, as behind <c>--port N=</c>.</summary>
-    public IReadOnlyList<string> Ports { get; }
+    /// <summary>Where its cards listen for the switch.</summary>
+    public IReadOnlyList<string> Sockets { get; }
 
     /// <summary>What is not installed of what it needs, a line each.</summary>
     public static IEnumerable<string> FindMissing()
@@ -42,13 +47,24 @@ internal sealed class GuestTestbed : ITcpTestbed
         }
     }
 
-    /// <summary>Boots them; the switch runs.</summary>
-    /// <exception cref="TestbedException">One does not.</exception>
-    public void Start()
+    /// <summary>Boots them.</summary>
+    /// <exception cref="TestbedException">One does not boot.</exception>
+    public void Begin(IoSwitch device, CancellationToken cancellation)
     {
-        _client.Start();
-        _server.Start();
-        _server.Execute("iperf3 -s -D").Checked();
+        // A thread of its own, which starts from ours and so keeps off the switch's processor.
+        Task boot = Task.Factory.StartNew(Boot, CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
+        try
+        {
+            while (!((IAsyncResult)boot).AsyncWaitHandle.WaitOne(SignOfLife))
+            {
+                device.Client.Barrier();
+            }
+        }
+        catch (OfClientException) when (cancellation.IsCancellationRequested)
+        {
+            // The switch is killed, and so are the guests, which is what the other thread finds.
+        }
+        boot.GetAwaiter().GetResult();
     }
 
     public double Measure(TimeSpan duration, CancellationToken cancellation)
@@ -73,6 +89,13 @@ internal sealed class GuestTestbed : ITcpTestbed
     {
         _client.Dispose();
         _server.Dispose();
+    }
+
+    private void Boot()
+    {
+        _client.Start();
+        _server.Start();
+        _server.Execute("iperf3 -s -D").Checked();
     }
 
     private static LabMachine Make(int number, CancellationToken cancellation) => new(

@@ -1,4 +1,5 @@
 using Softswitch.Bench.Compare;
+using Softswitch.Bench.Io;
 using Softswitch.Datapath.Flows;
 using Softswitch.Hosting.Configuration;
 
@@ -37,7 +38,7 @@ internal sealed record VhostCase(string Name, string Title, int FrameLength, int
         {
             if (!IsExact)
             {
-                yield return (FlowMatch.Any with { Wildcards = FlowWildcards.All & ~FlowWildcards.InPort, InPort = from }, to);
+                yield return IoSwitch.EntryFrom(from, to);
             }
             for (int flow = 0; IsExact && flow < Flows; flow++)
             {

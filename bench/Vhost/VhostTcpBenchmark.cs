@@ -1,5 +1,6 @@
 using System.Text.Json.Nodes;
 using Softswitch.Bench.Io;
+using Softswitch.Bench.Sides;
 using Softswitch.Hosting.Configuration;
 using Softswitch.Lab;
 using Softswitch.Lab.Machines;
@@ -13,95 +14,54 @@ namespace Softswitch.Bench.Vhost;
 /// <summary>One TCP stream between two virtual machines through a switch in a process of its own, switches in turns.</summary>
 /// <remarks>
 /// Each switch has two guests of its own, on all processors but the switch's. Open vSwitch is set up as its documentation wants it for whole segments:
-/// <c>userspace-tso-enable</c>.
+/// <c>userspace-tso-enable</c>. There is one row; its name is what accelerates the guests.
 /// </remarks>
-internal static class VhostTcpBenchmark
+internal sealed class VhostTcpBenchmark(VhostOptions options, Action<string> progress, CancellationToken cancellation)
+    : SideBenchmark<VhostOptions, string, TcpSide>("vhost", options, progress, cancellation)
 {
-    // A switch gives up a connection that is silent for longer.
-    private static readonly TimeSpan SignOfLife = TimeSpan.FromSeconds(2);
+    private readonly int _processor = TakeProcessors().Switch;
+    private readonly BenchRows<(string, TcpSide)> _rows = TcpSide.CreateRows("guests");
+    private double? _ratio;
 
-    /// <param name="options">Rows are left out.</param>
-    /// <param name="cancellation">Ends it early, with the rounds measured until then; all that was started is ended by then.</param>
-    /// <exception cref="OptionException">It cannot be measured here, and why.</exception>
-    public static BenchResult Run(VhostOptions options, Action<string> progress, CancellationToken cancellation)
+    protected override string NameOf(string row) => string.Empty;
+
+    protected override IEnumerable<TcpSide> Start(string row, Action<string> say)
     {
-        (_, int processor) = IoBenchmark.Processors();
-        var result = new BenchResult("vhost");
-        var rows = new JsonArray();
-        var table = new TextTable(["guests", .. TcpSide.Headings]);
-        string accelerator = Acceleration.Name;
-        List<TcpSide> sides = [];
-        using ReservedHugePages? pages = options.OpenVSwitch == null ? null : VhostBenchmark.Reserve(options);
-        try
+        using var switches = new VhostSwitches(Options.OpenVSwitch, Options.HugePages, _processor, Cancellation);
+        yield return Add("softswitch", sockets => switches.StartOwn(sockets));
+        if (Options.OpenVSwitch != null)
         {
-            cancellation.Attempt(() =>
-            {
-                using NetworkNamespace network = NetworkNamespace.Create();
-                Add("softswitch", ports => new OwnIoSwitch(ports[0], ports[1], network, processor, cancellation));
-                if (options.OpenVSwitch is { } installation)
-                {
-                    Add("openVSwitch", ports => VhostBenchmark.StartOpenVSwitch(
-                        installation, [.. ports.Select(port => port[(port.IndexOf(':', StringComparison.Ordinal) + 1)..])], options.HugePages, network, processor,
-                        ["userspace-tso-enable=true"], cancellation));
-                }
-                TcpSide.Measure(sides, options.Rounds, TimeSpan.FromSeconds(options.Seconds), progress, cancellation);
-            });
+            yield return Add("openVSwitch", sockets => switches.StartOpenVSwitch(sockets, "userspace-tso-enable=true"));
         }
-        catch (Exception e) when (e is CompareException or TestbedException)
-        {
-            result.Fail(e.Message);
-        }
-        catch (SystemCallException e) when (e.IsRefusal)
-        {
-            throw new OptionException($"network namespaces are needed ({e.Message}): run it as root", e);
-        }
-        finally
-        {
-            sides.ForEach(side => side.Dispose());
-        }
-        TcpSide.Report(result, sides, ("guests", accelerator), rows, table);
-        result.Add("tcp", rows, table);
-        if (sides.Count > 1 && sides.TrueForAll(side => side.IsMeasured))
-        {
-            result.Add("ratio", TcpSide.Ratio(sides[0], sides[1]), 2);
-        }
-        VhostBenchmark.Describe(result, options);
-        return result;
 
-        void Add(string name, Func<IReadOnlyList<string>, IoSwitch> start)
+        TcpSide Add(string name, Func<IReadOnlyList<string>, IoSwitch> start)
         {
-            progress($"{name} and its guests start");
-            var testbed = new GuestTestbed(cancellation);
-            try
-            {
-                sides.Add(new TcpSide(name, testbed, start(testbed.Ports)));
-            }
-            catch
-            {
-                testbed.Dispose();
-                throw;
-            }
-            sides[^1].Switch.Connect();
-            Boot(testbed, sides[^1].Switch, cancellation);
-            sides[^1].WarmUp(cancellation);
+            say($"{name} and its guests start");
+            var testbed = new GuestTestbed(Cancellation);
+            return new TcpSide(name, testbed, _ => start(testbed.Sockets));
         }
     }
 
-    private static void Boot(GuestTestbed testbed, IoSwitch device, CancellationToken cancellation)
+    protected override void Prepare(string row, TcpSide side) => side.Prepare(IoSwitch.BothWays, Cancellation);
+
+    protected override void Measure(string row, TcpSide side, Action<string> say) => side.Measure(TimeSpan.FromSeconds(Options.Seconds), Cancellation);
+
+    protected override void Add(string row, IReadOnlyList<TcpSide> sides)
     {
-        // A thread of its own, which starts from ours and so keeps off the switch's processor.
-        Task boot = Task.Factory.StartNew(testbed.Start, CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
-        try
+        foreach (TcpSide side in sides)
         {
-            while (!((IAsyncResult)boot).AsyncWaitHandle.WaitOne(SignOfLife))
-            {
-                device.Client.Barrier();
-            }
+            _rows.Add(Result, $"{row}, {side.Name}", (row, side), side.Disturbance);
         }
-        catch (OfClientException) when (cancellation.IsCancellationRequested)
+        _ratio = sides.Count > 1 ? sides[0].RatioTo(sides[1], round => round.Gigabits) : null;
+    }
+
+    protected override void Report()
+    {
+        _rows.AddTo(Result, "tcp");
+        if (_ratio is { } ratio)
         {
-            // The switch is killed, and so are the guests, which is what the other thread finds.
+            Result.Add("ratio", ratio, 2);
         }
-        boot.GetAwaiter().GetResult();
+        Result.Add("gigahertz", Machine.Gigahertz, 3);
     }
 }

@@ -55,7 +55,7 @@ public sealed class BenchIoTests
         using var testbed = new IoTestbed(60, flows: 4, TimeSpan.FromSeconds(30), processors[0], processors[^1]);
         using var device = new OwnIoSwitch(
             IoBackend.Packet, IoTestbed.InputName, IoTestbed.OutputName, testbed.Switch, processors[^1], TestContext.Current.CancellationToken);
-        device.Connect();
+        device.Install(IoSwitch.BothWays);
         // Flow 1 twice, flow 2 never: of every four packets three are delivered, one of them twice.
         AddFlow(device, sourcePort: 1, FlowAction.Output(IoSwitch.Output), FlowAction.Output(IoSwitch.Output));
         AddFlow(device, sourcePort: 2);
