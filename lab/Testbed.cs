@@ -1,5 +1,4 @@
 using System.Net;
-using System.Runtime.ExceptionServices;
 using Softswitch.Datapath.Headers;
 using Softswitch.Hosting.Configuration;
 using Softswitch.Lab.Machines;
@@ -167,7 +166,8 @@ internal sealed class Testbed : IDisposable
     public void StartAll(IReadOnlyList<LabSwitch> devices, Func<LabSwitch, IReadOnlyList<OfController>> controllersOf)
     {
         Dictionary<LabSwitch, string> addresses = devices.ToDictionary(device => device, ConnectToControllers);
-        InParallel(devices, device =>
+        // Most of a switch's start and end is waiting for the kernel, for all of them at the same time.
+        ParallelThreads.ForEach(devices, devices.Count, device =>
         {
             string? whyNoCard = Wiring.UsesCards ? device.FindWhyNoCard() : null;
             bool isOnCard = Wiring.UsesCards && whyNoCard == null;
@@ -216,33 +216,11 @@ internal sealed class Testbed : IDisposable
     /// <summary>Ends switches, then controllers, then the namespaces with all in them.</summary>
     public void Dispose()
     {
-        InParallel([.. Switches], device => device.Stop());
+        LabSwitch[] switches = [.. Switches];
+        ParallelThreads.ForEach(switches, switches.Length, device => device.Stop());
         _controllers.ForEach(controller => controller.Dispose());
         _nodes.ForEach(node => node.Dispose());
         _control.Dispose();
-    }
-
-    /// <summary>A thread for each: most of a switch's start and end is waiting for the kernel, for all of them at the same time.</summary>
-    private static void InParallel(IReadOnlyList<LabSwitch> devices, Action<LabSwitch> act)
-    {
-        ExceptionDispatchInfo? failure = null;
-        Thread[] threads = [.. devices.Select(device => new Thread(() =>
-        {
-            try
-            {
-                act(device);
-            }
-#pragma warning disable CA1031 // carried to the caller
-            catch (Exception e)
-#pragma warning restore CA1031
-            {
-                failure = ExceptionDispatchInfo.Capture(e);
-            }
-        })
-        { IsBackground = true, Name = $"lab {device.Name}" })];
-        Array.ForEach(threads, thread => thread.Start());
-        Array.ForEach(threads, thread => thread.Join());
-        failure?.Throw();
     }
 
     private PortOption Lay(LabHost host, LabSwitch device, ushort port, string options)

@@ -126,7 +126,7 @@ public sealed partial class SwitchGroup
     private Exception?[] StartMembers(GroupMember[] members, TakeOverTaker? taker)
     {
         Exception?[] failures = new Exception?[members.Length];
-        InParallel([.. Enumerable.Range(0, members.Length)], index =>
+        ParallelThreads.ForEach([.. Enumerable.Range(0, members.Length)], StartThreads, index =>
         {
             List<string> said = [];
             try
@@ -184,26 +184,5 @@ public sealed partial class SwitchGroup
         host.Given.Register(_given.Cancel);
         host.Failed.Register(() => OnFailed(member, host));
         return host;
-    }
-
-    /// <summary>Threads of their own: they are in the network namespace of this one, and the pool's are few.</summary>
-    private static void InParallel<T>(T[] things, Action<T> act)
-    {
-        if (things.Length == 1)
-        {
-            act(things[0]);
-            return;
-        }
-        int next = -1;
-        Thread[] threads = [.. Enumerable.Range(0, Math.Min(things.Length, StartThreads)).Select(_ => new Thread(() =>
-        {
-            while (Interlocked.Increment(ref next) is int index && index < things.Length)
-            {
-                act(things[index]);
-            }
-        })
-        { IsBackground = true })];
-        Array.ForEach(threads, thread => thread.Start());
-        Array.ForEach(threads, thread => thread.Join());
     }
 }

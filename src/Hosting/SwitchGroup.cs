@@ -191,7 +191,7 @@ public sealed partial class SwitchGroup : IDisposable, IAsyncDisposable
             hosts = [.. _members.Select(member => member.Host).OfType<SwitchHost>()];
         }
         Socket?.Dispose();
-        InParallel(hosts, host => host.Dispose());
+        ParallelThreads.ForEach(hosts, StartThreads, host => host.Dispose());
         Resources.Dispose();
     }
 
