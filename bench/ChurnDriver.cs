@@ -24,13 +24,12 @@ internal sealed class ChurnDriver : IDisposable
     private readonly double _rate;
     private readonly TimeSpan? _statisticsInterval;
     private readonly OfClient _client;
-    private readonly Thread _thread;
+    private readonly Task _sending;
     private volatile bool _stop;
     private volatile bool _wanted;
     private volatile bool _active;
     private long _confirmed;
     private long _statisticsRead;
-    private Exception? _failure;
 
     /// <param name="target">The switch's agent.</param>
     /// <param name="rate">Flow-mods a second; infinity for as many as it takes.</param>
@@ -42,8 +41,7 @@ internal sealed class ChurnDriver : IDisposable
         _statisticsInterval = statisticsInterval;
         BurstSize = double.IsPositiveInfinity(rate) ? UnpacedBurst : (int)Math.Clamp(rate / BurstsPerSecond, 1, LargestPacedBurst);
         _client = OfClient.Connect(target, Patience);
-        _thread = new Thread(Run) { IsBackground = true, Name = "controller" };
-        _thread.Start();
+        _sending = Task.Factory.StartNew(Run, CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
     }
 
     /// <summary>Flow-mods before each barrier.</summary>
@@ -61,14 +59,15 @@ internal sealed class ChurnDriver : IDisposable
     public int ErrorCount => _client.ErrorCount;
 
     /// <summary>Begins to send, or ceases and returns when the last burst is confirmed.</summary>
+    /// <exception cref="OfClientException">The connection failed.</exception>
     public void SetActive(bool active)
     {
         _wanted = active;
         while (_active != active)
         {
-            if (_failure != null)
+            if (_sending.IsFaulted)
             {
-                throw new InvalidOperationException($"the controller's connection failed: {_failure.Message}", _failure);
+                _sending.GetAwaiter().GetResult();
             }
             Thread.Sleep(0);
         }
@@ -77,33 +76,24 @@ internal sealed class ChurnDriver : IDisposable
     public void Dispose()
     {
         _stop = true;
-        _thread.Join();
+        ((IAsyncResult)_sending).AsyncWaitHandle.WaitOne();
         _client.Dispose();
     }
 
     private void Run()
     {
-        try
+        while (!_stop)
         {
-            while (!_stop)
+            if (_wanted)
             {
-                if (_wanted)
-                {
-                    _active = true;
-                    SendWhileWanted();
-                    _active = false;
-                }
-                else
-                {
-                    Thread.Sleep(1);
-                }
+                _active = true;
+                SendWhileWanted();
+                _active = false;
             }
-        }
-#pragma warning disable CA1031 // told to whoever waits for this thread
-        catch (Exception e)
-#pragma warning restore CA1031
-        {
-            _failure = e;
+            else
+            {
+                Thread.Sleep(1);
+            }
         }
     }
 

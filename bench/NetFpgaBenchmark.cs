@@ -1,7 +1,6 @@
 using System.Diagnostics;
-using System.Globalization;
-using System.Text.Json.Nodes;
 using Softswitch.Bench.Flows;
+using Softswitch.Bench.Sides;
 using Softswitch.Datapath.Control;
 using Softswitch.Datapath.Flows;
 using Softswitch.Datapath.Headers;
@@ -51,8 +50,11 @@ internal static class NetFpgaBenchmark
     {
         var result = new BenchResult("netfpga");
         List<Cost> costs = [];
-        var fills = new JsonArray();
-        var fillTable = new TextTable("flows offered", "in slots", "share", "register writes a flow");
+        var fills = new BenchRows<Fill>(
+            new("offered", fill => fill.Offered, "flows offered"),
+            new("placed", fill => fill.Placed, "in slots"),
+            new("share", fill => Math.Round(fill.Placed / (double)fill.Offered, 5), "share", "0.00000"),
+            new("writesPerFlow", fill => Math.Round(fill.Writes, 2), "register writes a flow"));
         var watch = new MachineWatch();
         cancellation.Attempt(() =>
         {
@@ -65,11 +67,19 @@ internal static class NetFpgaBenchmark
             foreach (int offered in Fills)
             {
                 progress($"filling the exact table with {offered}");
-                AddFill(fills, fillTable, offered, cancellation);
+                fills.Add(MeasureFill(offered, cancellation));
             }
         });
-        result.Add("operations", ToJson(costs, options), ToTable(costs, options));
-        result.Add("fill", fills, fillTable);
+        var operations = new BenchRows<Cost>(
+            new("operation", cost => cost.Name, "operation"),
+            new("writes", cost => Math.Round(cost.Writes, 2), "writes"),
+            new("mostWrites", cost => cost.MostWrites, "at most"),
+            new("reads", cost => Math.Round(cost.Reads, 2), "reads"),
+            new("microseconds", cost => Math.Round(cost.Microseconds, 2), "us, shim and emulator"),
+            new("perSecondOnBus", cost => Math.Round(cost.PerSecond(options.AccessNanoseconds)), $"a second, at {options.AccessNanoseconds} ns an access"));
+        costs.ForEach(operations.Add);
+        operations.AddTo(result, "operations");
+        fills.AddTo(result, "fill");
         result.Add(watch.ReadMachine());
         result.Add("flows", options.Flows);
         result.Add("accessNanoseconds", options.AccessNanoseconds);
@@ -134,43 +144,16 @@ internal static class NetFpgaBenchmark
         return match;
     }
 
-    private static void AddFill(JsonArray rows, TextTable table, int offered, CancellationToken cancellation)
+    private static Fill MeasureFill(int offered, CancellationToken cancellation)
     {
         var set = new ExactFlows(offered, CardPort.Count);
         using var bench = new Bench(cancellation);
         Cost cost = bench.Measure("", Enumerable.Range(0, offered), flow => new Change(FlowModCommand.Add, set.MatchOf(flow), Priority, [FlowAction.Output(1)]));
-        double share = bench.Offload.SlotsUsed / (double)offered;
-        rows.Add(new JsonObject
-        {
-            ["offered"] = offered,
-            ["placed"] = bench.Offload.SlotsUsed,
-            ["share"] = Math.Round(share, 5),
-            ["writesPerFlow"] = Math.Round(cost.Writes, 2),
-        });
-        table.Add(Number(offered), Number(bench.Offload.SlotsUsed), share.ToString("0.00000", CultureInfo.InvariantCulture), Number(cost.Writes));
+        return new Fill(offered, bench.Offload.SlotsUsed, cost.Writes);
     }
 
-    private static JsonArray ToJson(List<Cost> costs, NetFpgaBenchOptions options) => [.. costs.Select(cost => new JsonObject
-    {
-        ["operation"] = cost.Name,
-        ["writes"] = Math.Round(cost.Writes, 2),
-        ["mostWrites"] = cost.MostWrites,
-        ["reads"] = Math.Round(cost.Reads, 2),
-        ["microseconds"] = Math.Round(cost.Microseconds, 2),
-        ["perSecondOnBus"] = Math.Round(cost.PerSecond(options.AccessNanoseconds)),
-    })];
-
-    private static TextTable ToTable(List<Cost> costs, NetFpgaBenchOptions options)
-    {
-        var table = new TextTable("operation", "writes", "at most", "reads", "us, shim and emulator", $"a second, at {options.AccessNanoseconds} ns an access");
-        foreach (Cost cost in costs)
-        {
-            table.Add(cost.Name, Number(cost.Writes), Number(cost.MostWrites), Number(cost.Reads), Number(cost.Microseconds), Number(Math.Round(cost.PerSecond(options.AccessNanoseconds))));
-        }
-        return table;
-    }
-
-    private static string Number(double value) => value.ToString("0.##", CultureInfo.InvariantCulture);
+    /// <summary>Flows offered to the exact table, and how many of them found a slot.</summary>
+    private sealed record Fill(int Offered, int Placed, double Writes);
 
     private readonly record struct Change(FlowModCommand Command, FlowMatch Match, ushort Priority, FlowAction[] Actions);
 

@@ -137,9 +137,8 @@ internal static class PacketInBenchmark
     {
         private readonly OfClient _client;
         private readonly CancellationTokenSource _stop = new();
-        private readonly Thread _thread;
+        private readonly Task _receiving;
         private long _count;
-        private Exception? _failure;
 
         public PacketInReceiver(string target, ushort missSendLength, TimeSpan patience)
         {
@@ -147,8 +146,8 @@ internal static class PacketInBenchmark
             _client.OnMessage = OnMessage;
             _client.Send((buffer, xid) => ConfigMessage.WriteSet(buffer, xid, new SwitchConfig(OfConfigFlags.FragmentsNormal, missSendLength)));
             _client.Barrier();
-            _thread = new Thread(Run) { IsBackground = true, Name = "controller" };
-            _thread.Start();
+            _receiving = Task.Factory.StartNew(
+                () => _client.Monitor(_stop.Token), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
         }
 
         public long Count => Volatile.Read(ref _count);
@@ -157,41 +156,28 @@ internal static class PacketInBenchmark
         public Histogram Latencies { get; } = new();
 
         /// <param name="isAll">Whether nothing is under way: on a loaded machine a silence alone does not tell.</param>
+        /// <exception cref="OfClientException">The connection failed.</exception>
         public void WaitUntilSilent(TimeSpan silence, TimeSpan patience, Func<bool> isAll)
         {
             long start = Stopwatch.GetTimestamp();
             long seen = -1;
-            while ((seen != Count || !isAll()) && _failure == null && Stopwatch.GetElapsedTime(start) < patience)
+            while ((seen != Count || !isAll()) && !_receiving.IsFaulted && Stopwatch.GetElapsedTime(start) < patience)
             {
                 seen = Count;
                 Thread.Sleep(silence);
             }
-            if (_failure != null)
+            if (_receiving.IsFaulted)
             {
-                throw new InvalidOperationException($"the controller's connection failed: {_failure.Message}", _failure);
+                _receiving.GetAwaiter().GetResult();
             }
         }
 
         public void Dispose()
         {
             _stop.Cancel();
-            _thread.Join();
+            ((IAsyncResult)_receiving).AsyncWaitHandle.WaitOne();
             _client.Dispose();
             _stop.Dispose();
-        }
-
-        private void Run()
-        {
-            try
-            {
-                _client.Monitor(_stop.Token);
-            }
-#pragma warning disable CA1031 // told to whoever waits for this thread
-            catch (Exception e)
-#pragma warning restore CA1031
-            {
-                _failure = e;
-            }
         }
 
         private void OnMessage(ReadOnlySpan<byte> message)

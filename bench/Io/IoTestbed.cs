@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using Softswitch.Lab;
 using Softswitch.Lab.Linux;
 using Softswitch.Lab.Measures;
@@ -27,17 +26,13 @@ internal sealed class IoTestbed : IDisposable
 
     private static readonly TimeSpan Quiet = TimeSpan.FromMilliseconds(30);
 
-    // Where packets are neither here nor counted as dropped: the switch may be kept from its processor.
-    private static readonly TimeSpan LongQuiet = TimeSpan.FromMilliseconds(500);
     private static readonly TimeSpan LongestDrain = TimeSpan.FromSeconds(5);
 
     private readonly NetworkNamespace _source = NetworkNamespace.Create();
     private readonly NetworkNamespace _target = NetworkNamespace.Create();
     private readonly int _generatorProcessor;
     private readonly int _softirqThread;
-    private readonly FrameGenerator? _generator;
-    private readonly FrameSink? _sink;
-    private ushort _epoch;
+    private readonly FrameTraffic? _traffic;
 
     /// <param name="frameLength">Bytes without FCS.</param>
     /// <param name="longest">The longest trial there will be.</param>
@@ -54,8 +49,7 @@ internal sealed class IoTestbed : IDisposable
             VethCable.Lay(Switch, OutputName, _target, TargetName);
             // The generator's frames come in by NAPI, as a card's do. With AF_XDP they would without it.
             Switch.Run(() => InterfaceFeatures.SetReceiveOffload(InputName, on: true));
-            _generator = _source.Run(() => FrameGenerator.Open(SourceName, frameLength, flows));
-            _sink = _target.Run(() => FrameSink.Attach(TargetName, flows, (long)Math.Min(FrameSink.MaxCapacity, mostPerSecond * longest.TotalSeconds)));
+            _traffic = new FrameTraffic(new(_source, SourceName), new(_target, TargetName), frameLength, flows, (long)(mostPerSecond * longest.TotalSeconds));
         }
         catch
         {
@@ -72,40 +66,26 @@ internal sealed class IoTestbed : IDisposable
     /// <exception cref="OperationCanceledException">Cancelled.</exception>
     public IoTrial Run(IoSwitch device, double rate, TimeSpan duration, CancellationToken cancellation)
     {
-        _epoch = (ushort)(_epoch == ushort.MaxValue ? 1 : _epoch + 1);
-        _sink!.Begin(_epoch);
+        _traffic!.Begin();
         Dictionary<string, long> drops = ReadDrops(device);
         IReadOnlyDictionary<int, ThreadTimes> before = ProcessSchedule.ReadThreads(device.ProcessId);
         long cpu = CpuNanoseconds(device);
-        long generatorWaited = 0;
-        GeneratorRun run = _source.Run(() =>
-        {
-            ProcessorAffinity.TrySet([_generatorProcessor]); // of this thread, which ends with the run
-            using var schedule = new ThreadSchedule();
-            GeneratorRun run = _generator!.Run(rate, duration, _epoch, _sink.Capacity, cancellation);
-            schedule.TryRead(out generatorWaited, out _);
-            return run;
-        });
+        (GeneratorRun sent, TimeSpan generatorWaited) = _traffic.Send(rate, duration, cancellation, processor: _generatorProcessor);
         cpu = CpuNanoseconds(device) - cpu;
-        long switchWaited = ProcessSchedule.ReadThreads(device.ProcessId)
-            .Select(thread => (thread.Value - before.GetValueOrDefault(thread.Key)).Waited).DefaultIfEmpty().Max();
-        WaitUntilQuiet(() => run.Packets - _sink.Read().Delivered - (ReadDrops(device).Values.Sum() - drops.Values.Sum()) <= 0, cancellation);
+        double switchWaited = ProcessSchedule.ReadThreads(device.ProcessId)
+            .Select(thread => (thread.Value - before.GetValueOrDefault(thread.Key)).Waited).DefaultIfEmpty().Max() / 1e3;
+        _traffic.WaitUntilQuiet(
+            Quiet, LongestDrain, () => sent.Packets - _traffic.Counts.Delivered - (ReadDrops(device).Values.Sum() - drops.Values.Sum()) <= 0, cancellation);
         cancellation.ThrowIfCancellationRequested();
-        var latencies = new Histogram();
-        SinkCounts counts = _sink.Read();
-        latencies.Add(_sink.ReadLatencies(), counts.LongestNanoseconds);
         Dictionary<string, long> after = ReadDrops(device);
         drops = after.Select(place => KeyValuePair.Create(place.Key, place.Value - drops[place.Key])).Where(place => place.Value > 0).ToDictionary();
-        return new IoTrial(run.Elapsed, run.Packets, counts, latencies, cpu, drops, TimeSpan.FromMicroseconds(Math.Max(generatorWaited, switchWaited) / 1e3))
-        {
-            GeneratorWaited = TimeSpan.FromMicroseconds(generatorWaited / 1e3),
-        };
+        TimeSpan waited = TimeSpan.FromMicroseconds(Math.Max(generatorWaited.TotalMicroseconds, switchWaited));
+        return new IoTrial(sent.Elapsed, sent.Packets, _traffic.Counts, _traffic.ReadLatencies(), cpu, drops, waited) { GeneratorWaited = generatorWaited };
     }
 
     public void Dispose()
     {
-        _sink?.Dispose();
-        _generator?.Dispose();
+        _traffic?.Dispose();
         _source.Dispose();
         _target.Dispose();
         Switch.Dispose();
@@ -129,23 +109,6 @@ internal sealed class IoTestbed : IDisposable
 
     private long CpuNanoseconds(IoSwitch device) =>
         ProcessSchedule.Nanoseconds(device.ProcessId) + (_softirqThread > 0 ? ProcessSchedule.Nanoseconds(_softirqThread) : 0);
-
-    /// <param name="isAll">Whether it is known of every packet what became of it.</param>
-    private void WaitUntilQuiet(Func<bool> isAll, CancellationToken cancellation)
-    {
-        long began = Stopwatch.GetTimestamp();
-        long quietSince = began;
-        long received = _sink!.Read().Received;
-        do
-        {
-            cancellation.WaitHandle.WaitOne(Quiet);
-            long now = _sink.Read().Received;
-            quietSince = now == received ? quietSince : Stopwatch.GetTimestamp();
-            received = now;
-        }
-        while ((Stopwatch.GetElapsedTime(quietSince) < Quiet || (!isAll() && Stopwatch.GetElapsedTime(quietSince) < LongQuiet))
-            && !cancellation.IsCancellationRequested && Stopwatch.GetElapsedTime(began) < LongestDrain);
-    }
 
     /// <summary>A process of this name; 0 if there is none.</summary>
     private static int FindProcess(string name)

@@ -43,31 +43,22 @@ internal sealed class LatencyGuest : IDisposable
 
     /// <summary>Sends packets from the first card to the second.</summary>
     /// <param name="rate">Packets a second, evenly; infinity for as many as the ring takes.</param>
-    /// <exception cref="CompareException">The switch breaks its rings.</exception>
+    /// <exception cref="TestbedException">The switch breaks its rings.</exception>
     public LatencyTrial Run(IoSwitch device, double rate, TimeSpan duration, CancellationToken cancellation)
     {
         IReadOnlyDictionary<int, ThreadTimes> before = ProcessSchedule.ReadThreads(device.ProcessId);
-        LatencyTrial? trial = null;
-        Exception? failure = null;
-        var thread = new Thread(() =>
-        {
-            ProcessorAffinity.TrySet([_processor]);
-            try
+        Task<LatencyTrial> running = Task.Factory.StartNew(
+            () =>
             {
-                trial = new LatencyRun(_cards[0], _cards[1], rate, duration).Run(cancellation);
-            }
-            catch (TestbedException e)
-            {
-                failure = e;
-            }
-        })
-        { Name = "guest" };
-        thread.Start();
-        thread.Join();
+                ProcessorAffinity.TrySet([_processor]); // of this thread, which ends with the run
+                return new LatencyRun(_cards[0], _cards[1], rate, duration).Run(cancellation);
+            },
+            CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
+        ((IAsyncResult)running).AsyncWaitHandle.WaitOne();
         cancellation.ThrowIfCancellationRequested();
         long waited = ProcessSchedule.ReadThreads(device.ProcessId)
             .Select(after => (after.Value - before.GetValueOrDefault(after.Key)).Waited).DefaultIfEmpty().Max();
-        return failure != null ? throw new CompareException(failure.Message, failure) : trial! with { SwitchWaited = TimeSpan.FromMicroseconds(waited / 1e3) };
+        return running.GetAwaiter().GetResult() with { SwitchWaited = TimeSpan.FromMicroseconds(waited / 1e3) };
     }
 
     public void Dispose()

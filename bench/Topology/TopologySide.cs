@@ -116,21 +116,20 @@ internal sealed class TopologySide(string name, Func<TopologyNetwork, TopologySw
     /// <summary>Packets a second that arrive, of frames of the least length as fast as one processor makes them.</summary>
     private static double MeasurePackets(LabHost from, LabHost to, TimeSpan duration, CancellationToken cancellation)
     {
-        const ushort warmUp = 1;
-        const ushort measured = 2;
-        using FrameGenerator generator = from.Run(() => FrameGenerator.Open(from.CurrentInterface, MeasuredFrame.MinLength, flows: 1));
-        using FrameSink sink = to.Run(() => FrameSink.Attach(to.CurrentInterface, flows: 1, (long)Math.Min(FrameSink.MaxCapacity, MostPacketsPerSecond * duration.TotalSeconds)));
+        using var traffic = new FrameTraffic(
+            new(from.Network, from.CurrentInterface), new(to.Network, to.CurrentInterface), MeasuredFrame.MinLength, flows: 1,
+            (long)(MostPacketsPerSecond * duration.TotalSeconds));
         // The first ask for the controller's advice, at each switch.
-        sink.Begin(warmUp);
+        traffic.Begin();
         long began = Stopwatch.GetTimestamp();
         do
         {
-            from.Run(() => generator.Run(WarmUpPacketsPerSecond, Settle, warmUp, sink.Capacity, cancellation));
+            traffic.Send(WarmUpPacketsPerSecond, Settle, cancellation);
         }
-        while (sink.Read().Delivered == 0 && Stopwatch.GetElapsedTime(began) < FirstPacketPatience && !cancellation.IsCancellationRequested);
-        sink.Begin(measured);
-        GeneratorRun run = from.Run(() => generator.Run(double.PositiveInfinity, duration, measured, sink.Capacity, cancellation));
-        double rate = sink.Read().Delivered / run.Elapsed.TotalSeconds;
+        while (traffic.Counts.Delivered == 0 && Stopwatch.GetElapsedTime(began) < FirstPacketPatience && !cancellation.IsCancellationRequested);
+        traffic.Begin();
+        GeneratorRun sent = traffic.Send(double.PositiveInfinity, duration, cancellation).Sent;
+        double rate = traffic.Counts.Delivered / sent.Elapsed.TotalSeconds;
         cancellation.WaitHandle.WaitOne(Settle); // until rings are empty again
         return rate;
     }

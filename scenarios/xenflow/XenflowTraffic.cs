@@ -1,5 +1,4 @@
 using System.Buffers.Binary;
-using System.Diagnostics;
 using Softswitch.Datapath.Packets;
 using Softswitch.Datapath.Ports;
 using Softswitch.Lab;
@@ -20,9 +19,6 @@ internal sealed class XenflowTraffic : IDisposable
 
     private static readonly TimeSpan Quiet = TimeSpan.FromMilliseconds(60);
 
-    // What is missing may wait for a controller or a switch that is not let run.
-    private static readonly TimeSpan QuietIfSomeAreMissing = TimeSpan.FromMilliseconds(500);
-
     private static readonly TimeSpan Longest = TimeSpan.FromMinutes(1);
 
     // Packets go on until it is over: of tens of thousands of flows, on a machine that does other things too.
@@ -37,9 +33,7 @@ internal sealed class XenflowTraffic : IDisposable
     private readonly XenflowLab _lab;
     private readonly int _flows;
     private readonly LabSwitch[] _switches;
-    private readonly FrameGenerator _generator;
-    private readonly FrameSink _sink;
-    private ushort _epoch;
+    private readonly FrameTraffic _traffic;
 
     /// <param name="frameLength">Bytes without FCS.</param>
     /// <param name="most">Packets of a trial at most.</param>
@@ -57,16 +51,8 @@ internal sealed class XenflowTraffic : IDisposable
             {
                 lab.Link1.Network.Run(() => InterfaceFeatures.SetReceiveOffload(LabSwitch.InterfaceOf(1), on: true));
             }
-            _generator = lab.Sender.Run(() => FrameGenerator.Open(lab.Sender.CurrentInterface, frameLength, flows));
-            try
-            {
-                _sink = lab.Receiver.Run(() => FrameSink.Attach(lab.Receiver.CurrentInterface, flows, most));
-            }
-            catch
-            {
-                _generator.Dispose();
-                throw;
-            }
+            _traffic = new FrameTraffic(
+                new(lab.Sender.Network, lab.Sender.CurrentInterface), new(lab.Receiver.Network, lab.Receiver.CurrentInterface), frameLength, flows, most);
         }
         catch (SystemCallException e) when (e.IsRefusal)
         {
@@ -142,7 +128,7 @@ internal sealed class XenflowTraffic : IDisposable
     /// <summary>Offers packets for so long and waits until the last has arrived.</summary>
     /// <param name="rate">Packets a second.</param>
     public XenflowTrial Run(double rate, TimeSpan duration, CancellationToken cancellation) =>
-        Measure(rate, duration, _sink.Capacity, static (_, _) => null, cancellation);
+        Measure(rate, duration, _traffic.Capacity, static (_, _) => null, cancellation);
 
     /// <summary>
     /// As <see cref="Run(double, TimeSpan, CancellationToken)"/>, and does something meanwhile, with packets before it and, by the new way, after it.
@@ -151,58 +137,37 @@ internal sealed class XenflowTraffic : IDisposable
     public XenflowTrial Run(double rate, TimeSpan duration, double moment, Func<FlowMove?> meanwhile, CancellationToken cancellation)
     {
         long before = 0;
-        XenflowTrial trial = Measure(rate, Longest, _sink.Capacity, (sender, enough) =>
+        XenflowTrial trial = Measure(rate, Longest, _traffic.Capacity, (sending, enough) =>
         {
             cancellation.WaitHandle.WaitOne(duration * moment);
-            WaitWhile(sender, () => _sink.Read().Received == 0);
-            before = _sink.Read().Received;
+            WaitWhile(sending, () => _traffic.Counts.Received == 0);
+            before = _traffic.Counts.Received;
             FlowMove? move = meanwhile();
             cancellation.WaitHandle.WaitOne(duration * (1 - moment));
-            WaitWhile(sender, () => XenflowLab.CountExact(_lab.Here).Packets == 0);
+            WaitWhile(sending, () => XenflowLab.CountExact(_lab.Here).Packets == 0);
             enough.Cancel();
             return move;
         }, cancellation);
         return trial with { ByOldPath = before, ByNewPath = XenflowLab.CountExact(_lab.Here).Packets };
     }
 
-    public void Dispose()
-    {
-        _sink.Dispose();
-        _generator.Dispose();
-    }
+    public void Dispose() => _traffic.Dispose();
 
-    /// <param name="meanwhile">Is given the thread that sends, and what ends it before its time.</param>
+    /// <param name="meanwhile">Is given what sends, and what ends it before its time.</param>
     private XenflowTrial Measure(
-        double rate, TimeSpan duration, long most, Func<Thread, CancellationTokenSource, FlowMove?> meanwhile, CancellationToken cancellation)
+        double rate, TimeSpan duration, long most, Func<Task, CancellationTokenSource, FlowMove?> meanwhile, CancellationToken cancellation)
     {
-        _epoch = (ushort)(_epoch == ushort.MaxValue ? 1 : _epoch + 1);
-        _sink.Begin(_epoch);
+        _traffic.Begin();
         (Dictionary<string, long> decided, Dictionary<string, long> overloaded) = ReadDrops();
         long packetIns = _lab.Controller.PacketIns;
-        GeneratorRun sent = default;
-        SystemCallException? failure = null;
         using var enough = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
-        var sender = new Thread(() =>
-        {
-            try
-            {
-                sent = _lab.Sender.Run(() =>
-                {
-                    ProcessorAffinity.TrySet([_lab.GeneratorProcessor]); // of this thread, which ends with the run
-                    return _generator.Run(rate, duration, _epoch, most, enough.Token);
-                });
-            }
-            catch (SystemCallException e)
-            {
-                failure = e;
-            }
-        })
-        { IsBackground = true, Name = "generator" };
-        sender.Start();
+        Task<GeneratorRun> sending = Task.Factory.StartNew(
+            () => _traffic.Send(rate, duration, enough.Token, most, _lab.GeneratorProcessor).Sent, CancellationToken.None,
+            TaskCreationOptions.LongRunning, TaskScheduler.Default);
         FlowMove? move;
         try
         {
-            move = meanwhile(sender, enough);
+            move = meanwhile(sending, enough);
         }
         catch
         {
@@ -211,40 +176,21 @@ internal sealed class XenflowTraffic : IDisposable
         }
         finally
         {
-            sender.Join();
+            ((IAsyncResult)sending).AsyncWaitHandle.WaitOne();
         }
-        if (failure != null)
-        {
-            throw new TestbedException($"the generator: {failure.Message}", failure);
-        }
-        WaitUntilQuiet(sent.Packets, cancellation);
+        GeneratorRun sent = sending.GetAwaiter().GetResult();
+        _traffic.WaitUntilQuiet(Quiet, LongestDrain, () => _traffic.Counts.Delivered >= sent.Packets, cancellation);
         cancellation.ThrowIfCancellationRequested();
         (Dictionary<string, long> decidedAfter, Dictionary<string, long> overloadedAfter) = ReadDrops();
         return new XenflowTrial(
-            rate, sent.Elapsed, sent.Packets, _sink.Read(), _lab.Controller.PacketIns - packetIns, Grown(decided, decidedAfter), Grown(overloaded, overloadedAfter), move);
+            rate, sent.Elapsed, sent.Packets, _traffic.Counts, _lab.Controller.PacketIns - packetIns, Grown(decided, decidedAfter), Grown(overloaded, overloadedAfter), move);
     }
 
-    private static void WaitWhile(Thread sender, Func<bool> isSo)
+    private static void WaitWhile(Task sending, Func<bool> isSo)
     {
-        while (sender.IsAlive && isSo())
+        while (!sending.IsCompleted && isSo())
         {
             Thread.Sleep(1);
-        }
-    }
-
-    private void WaitUntilQuiet(long offered, CancellationToken cancellation)
-    {
-        long began = Stopwatch.GetTimestamp();
-        long changed = began;
-        SinkCounts seen = _sink.Read();
-        bool isQuiet = false;
-        while (!isQuiet && Stopwatch.GetElapsedTime(began) < LongestDrain)
-        {
-            cancellation.WaitHandle.WaitOne(Quiet);
-            SinkCounts now = _sink.Read();
-            changed = now.Received == seen.Received ? changed : Stopwatch.GetTimestamp();
-            isQuiet = Stopwatch.GetElapsedTime(changed) >= (now.Delivered < offered ? QuietIfSomeAreMissing : Quiet);
-            seen = now;
         }
     }
 

@@ -5,27 +5,19 @@ namespace Softswitch.Scenarios.Xenflow;
 
 /// <summary>So many packets offered for so long, with or without a move meanwhile, and what became of them.</summary>
 /// <param name="Asked">Packets a second the generator was to send; on a machine that does other things too it may be let run for part of the time only.</param>
-/// <param name="Offered">Packets.</param>
-/// <param name="Arrived">What the receiver counted once all had arrived.</param>
 /// <param name="PacketIns">Packets that had no entry and came to the controller.</param>
 /// <param name="Decided">Packets that a switch dropped because of what its table and ports are, by switch and reason.</param>
 /// <param name="Overloaded">Packets dropped where more came than could be taken, by place.</param>
 /// <param name="Move">Null if nothing moved.</param>
 internal sealed record XenflowTrial(
     double Asked, TimeSpan Elapsed, long Offered, SinkCounts Arrived, long PacketIns, IReadOnlyDictionary<string, long> Decided, IReadOnlyDictionary<string, long> Overloaded, FlowMove? Move)
-    : IRateTrial
+    : FrameTrial(Elapsed, Offered, Arrived)
 {
     /// <summary>Packets that had arrived when the move began.</summary>
     public long ByOldPath { get; init; }
 
     /// <summary>Packets that the destination's entries have sent on.</summary>
     public long ByNewPath { get; init; }
-
-    public double OfferedPerSecond => Offered / Elapsed.TotalSeconds;
-
-    public long Lost => Offered - Arrived.Delivered;
-
-    public double LossShare => Offered == 0 ? 1 : (double)Lost / Offered;
 
     /// <summary>For how long nothing was forwarded, by the packets that were lost (RFC 6201 §3.2.2).</summary>
     public double BlockedMilliseconds => Offered == 0 ? 0 : 1e3 * Lost / OfferedPerSecond;
