@@ -1,3 +1,4 @@
+using Softswitch.Datapath.Control;
 using Softswitch.Datapath.Ports;
 using Softswitch.Hosting;
 using Softswitch.Hosting.Configuration;
@@ -142,6 +143,21 @@ internal sealed class LabSwitch(string name, ulong datapathId) : LabNode(name)
 
     /// <summary>Tables and counters as they are now.</summary>
     public SwitchSnapshot TakeSnapshot() => SwitchSnapshot.Take(Host.Control);
+
+    /// <summary>Looks at every flow entry without a text for each, which the collector would tidy up while something is measured.</summary>
+    public void VisitFlows(FlowVisitor look)
+    {
+        using ControlScope scope = Host.Control.Enter();
+        SwitchSnapshot.Visit(Host.Control, look);
+    }
+
+    /// <summary>How many flow entries are so.</summary>
+    public int CountFlows(FlowPredicate isSo)
+    {
+        int count = 0;
+        VisitFlows((in flow) => count += isSo(flow) ? 1 : 0);
+        return count;
+    }
 
     public override void Dispose()
     {

@@ -9,6 +9,12 @@ namespace Softswitch.Lab;
 /// <summary>A flow entry as a person reads it.</summary>
 internal sealed record FlowRow(ushort Priority, string Match, string Actions, ulong Packets, ulong Bytes, TimeSpan Age);
 
+/// <summary>Looks at a flow entry, which is valid during the call.</summary>
+internal delegate void FlowVisitor(in FlowStatistics flow);
+
+/// <summary>Tells whether a flow entry is what is looked for.</summary>
+internal delegate bool FlowPredicate(in FlowStatistics flow);
+
 /// <summary>A port with its counters.</summary>
 internal sealed record PortRow(PortDescription Port, PortStatistics Counters);
 
@@ -27,15 +33,20 @@ internal sealed record SwitchSnapshot(IReadOnlyList<PortRow> Ports, IReadOnlyLis
                 control.Ports.TryRead(port.Number, out PortStatistics counters);
                 ports.Add(new PortRow(port, counters));
             }
-            var all = new FlowFilter(FlowMatch.Any);
-            uint cursor = 0;
-            while (control.Flows.Next(ref cursor, all, out FlowStatistics flow))
-            {
-                flows.Add(Describe(flow));
-            }
+            Visit(control, (in flow) => flows.Add(Describe(flow)));
         }
         flows.Sort((a, b) => b.Packets.CompareTo(a.Packets));
         return new SwitchSnapshot(ports, flows);
+    }
+
+    /// <summary>Looks at every flow entry, under the control lock.</summary>
+    public static void Visit(DatapathControl control, FlowVisitor look)
+    {
+        var all = new FlowFilter(FlowMatch.Any);
+        for (uint cursor = 0; control.Flows.Next(ref cursor, all, out FlowStatistics flow);)
+        {
+            look(flow);
+        }
     }
 
     private static FlowRow Describe(in FlowStatistics flow)

@@ -1,5 +1,6 @@
 using System.Net;
 using Softswitch.Datapath.Headers;
+using Softswitch.Hosting;
 using Softswitch.Hosting.Configuration;
 using Softswitch.Lab.Machines;
 using Softswitch.OfAgent.Connections;

@@ -115,25 +115,7 @@ internal static class ScenarioCommand
         : ScenarioRunner.All.FirstOrDefault(scenario => scenario.Name == name) is { } one ? [one]
         : throw new OptionException($"'{name}' is no scenario; there are {string.Join(", ", ScenarioRunner.All.Select(scenario => scenario.Name))} and {Everything}");
 
-    /// <summary>Found out before anything is measured.</summary>
-    private static string? OpenFolder(Option option, string? folder)
-    {
-        if (folder == null)
-        {
-            return null;
-        }
-        try
-        {
-            Directory.CreateDirectory(folder);
-            using FileStream probe = new(
-                Path.Combine(folder, $".probe-{Environment.ProcessId}"), FileMode.Create, FileAccess.Write, FileShare.None, 1, FileOptions.DeleteOnClose);
-            return Path.GetFullPath(folder);
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException or ArgumentException)
-        {
-            throw new OptionException($"{option.Name}: {e.Message}", e);
-        }
-    }
+    private static string? OpenFolder(Option option, string? folder) => folder == null ? null : OutputFolder.Open(option.Name, folder);
 
     private static string WritePage(string folder, IReadOnlyList<ScenarioResult> results, string command)
     {

@@ -23,6 +23,7 @@ internal sealed class ScenarioRun : IDisposable
     private readonly Action<string> _say;
     private readonly Dictionary<(object Node, string Name), WireTap> _taps = [];
     private readonly List<IDisposable> _streams = [];
+    private readonly Dictionary<IMobileHost, List<(LabSwitch Device, ushort Port)>> _places = [];
 
     /// <param name="say">Takes lines for people about what happens, on any thread.</param>
     public ScenarioRun(Scenario scenario, ScenarioOptions options, ParameterValues values, Action<string> say, CancellationToken cancellation)
@@ -81,14 +82,24 @@ internal sealed class ScenarioRun : IDisposable
     });
 
     /// <summary>Adds what must hold.</summary>
-    public void Check(string what, string wanted, string found, bool holds) => Result.Add(new ScenarioCheck(what, wanted, found, holds));
+    /// <param name="isTime">Whether the machine's speed decides: then, at small scale and where a parameter was set, it is shown and decides nothing.</param>
+    public void Check(string what, string wanted, string found, bool holds, bool isTime = false) =>
+        Result.Add(new ScenarioCheck(what, wanted, found, holds, !isTime || (!Options.Small && Values.AreDefault)));
 
-    /// <summary>As <see cref="Check"/>, where the machine's speed decides: at small scale, and where a parameter was set, it is shown and decides nothing.</summary>
-    public void CheckTime(string what, string wanted, string found, bool holds) =>
-        Result.Add(new ScenarioCheck(what, wanted, found, holds, !Options.Small && Values.AreDefault));
+    public void CheckTime(string what, string wanted, string found, bool holds) => Check(what, wanted, found, holds, isTime: true);
 
     /// <summary>Puts our figure beside the paper's.</summary>
     public void Figure(string name, string paper, string ours) => Result.Add(new ScenarioFigure(name, paper, ours));
+
+    /// <summary>Keeps the tables of all switches for the report.</summary>
+    /// <param name="when">For people: before, after.</param>
+    public void KeepTables(string when)
+    {
+        foreach (LabSwitch device in Lab.Switches)
+        {
+            KeepTable(device, when);
+        }
+    }
 
     /// <summary>Keeps a switch's table for the report.</summary>
     /// <param name="when">For people: before, after.</param>
@@ -114,6 +125,7 @@ internal sealed class ScenarioRun : IDisposable
     /// <summary>Gives a host that moves its next place.</summary>
     public void Connect(IMobileHost host, LabSwitch device, ushort port)
     {
+        _places[host] = [.. _places.GetValueOrDefault(host, []), (device, port)];
         if (host is LabMachine machine)
         {
             Lab.Connect(machine, device, port);
@@ -122,6 +134,37 @@ internal sealed class ScenarioRun : IDisposable
         {
             Lab.Connect((LabHost)host, device, port);
         }
+    }
+
+    /// <summary>Makes a place ready for a host; of a TAP device the switch hears later than the host, and it takes nothing until then.</summary>
+    public void Prepare(IMobileHost host, int place)
+    {
+        host.Prepare(place);
+        if (host is LabHost)
+        {
+            (LabSwitch device, ushort port) = _places[host][place];
+            WaitUntil(() => device.IsLinkUp(port), $"the link at {device.Name} is up");
+        }
+    }
+
+    /// <summary>Moves a host to another place.</summary>
+    /// <param name="leaves">Who leaves for where, for people.</param>
+    /// <param name="announce">What a namespace does when it is there; a guest's hypervisor does it.</param>
+    /// <param name="hasFollowed">Whether the network has.</param>
+    /// <param name="what">For the complaint if it does not.</param>
+    public HostMove Move(IMobileHost host, int place, string leaves, Action announce, Func<bool> hasFollowed, string what)
+    {
+        long flowMods = CountFlowMods();
+        Prepare(host, place);
+        long left = Say(leaves);
+        MigrationFigures? figures = host.MoveTo(place);
+        long arrived = Stopwatch.GetTimestamp();
+        if (figures == null)
+        {
+            announce();
+        }
+        WaitUntil(hasFollowed, what);
+        return new HostMove(place, left, arrived, CountFlowMods() - flowMods, figures);
     }
 
     /// <summary>Looks at one end of a cable until the run is over; the same tap each time it is asked for.</summary>
@@ -206,7 +249,8 @@ internal sealed class ScenarioRun : IDisposable
     }
 
     /// <summary>Does something, and again every second, until what it is to bring about is so: packets are lost while links come up and queues are full.</summary>
-    public void Insist(Action act, Func<bool> isSo, string what)
+    /// <param name="interval">Null for a second.</param>
+    public void Insist(Action act, Func<bool> isSo, string what, TimeSpan? interval = null)
     {
         act();
         long last = Stopwatch.GetTimestamp();
@@ -214,7 +258,7 @@ internal sealed class ScenarioRun : IDisposable
             () =>
             {
                 bool done = isSo();
-                if (!done && Stopwatch.GetElapsedTime(last) > AskAgain)
+                if (!done && Stopwatch.GetElapsedTime(last) > (interval ?? AskAgain))
                 {
                     act();
                     last = Stopwatch.GetTimestamp();
@@ -224,13 +268,20 @@ internal sealed class ScenarioRun : IDisposable
             what);
     }
 
-    /// <summary>Returns when a switch has done all that it was sent.</summary>
-    public void AwaitBarrier(SwitchConnection to)
+    /// <summary>Returns when switches have done all that they were sent.</summary>
+    /// <returns>When the last said so (Stopwatch.GetTimestamp).</returns>
+    public long Settle(params IEnumerable<SwitchConnection> switches)
     {
-        bool isDone = false;
-        to.Barrier(_ => Volatile.Write(ref isDone, true));
-        to.Flush();
-        WaitUntil(() => Volatile.Read(ref isDone), $"switch {to.DatapathId:x} answers a barrier");
+        SwitchConnection[] all = [.. switches];
+        long[] answered = new long[all.Length];
+        for (int i = 0; i < all.Length; i++)
+        {
+            int place = i;
+            all[i].Barrier(when => Volatile.Write(ref answered[place], when));
+            all[i].Flush();
+        }
+        WaitUntil(() => answered.All(when => when != 0), "every switch answers a barrier");
+        return answered.Append(0).Max();
     }
 
     public void Dispose()

@@ -1,4 +1,3 @@
-using System.Text;
 using Softswitch.Lab.Measures;
 using Spectre.Console;
 
@@ -7,71 +6,65 @@ namespace Softswitch.Scenarios;
 /// <summary>A result for people: as lines of text, and as coloured tables for a terminal.</summary>
 internal static class ScenarioText
 {
-    public static string Format(ScenarioResult result)
+    private const string Ok = "ok";
+    private const string OkAnyway = "ok (not judged)";
+    private const string Failed = "FAILED";
+    private const string Missed = "missed (not judged)";
+
+    public static string Format(ScenarioResult result) =>
+        $"{result.Scenario.Name}: {result.Scenario.Paper}\n\n{string.Join("\n\n", TablesOf(result).Where(table => table.Rows.Count > 0))}\n\n{Verdict(result)}";
+
+    public static void Show(ScenarioResult result)
     {
-        var text = new StringBuilder();
-        text.Append($"{result.Scenario.Name}: {result.Scenario.Paper}\n");
-        if (result.Figures.Count > 0)
+        AnsiConsole.Write(new Rule($"[bold]{result.Scenario.Name}[/] {Markup.Escape(result.Scenario.Paper)}").LeftJustified());
+        foreach (TextTable table in TablesOf(result).Where(table => table.Rows.Count > 0))
         {
-            var figures = new TextTable("figure", "the paper's", "ours");
-            foreach (ScenarioFigure figure in result.Figures)
+            Table drawn = new Table().AddColumns([.. table.Headings]);
+            foreach (IReadOnlyList<string> row in table.Rows)
             {
-                figures.Add(figure.Name, figure.Paper, figure.Ours);
+                drawn.AddRow(row.Select(cell => new Text(cell, StyleOf(cell))));
             }
-            text.Append($"\n{figures}\n");
+            AnsiConsole.Write(drawn);
         }
-        if (result.Migrations.Count > 0)
+        AnsiConsole.MarkupLine($"[{(result.Passed ? "green" : "red")}]{Markup.Escape(Verdict(result))}[/]");
+    }
+
+    /// <summary>The paper's figures and ours, live migrations, and what must hold.</summary>
+    private static IEnumerable<TextTable> TablesOf(ScenarioResult result)
+    {
+        var figures = new TextTable("figure", "the paper's", "ours");
+        foreach (ScenarioFigure figure in result.Figures)
         {
-            var migrations = new TextTable([.. ScenarioMigration.Columns]);
-            foreach (ScenarioMigration migration in result.Migrations)
-            {
-                migrations.Add([.. migration.Cells]);
-            }
-            text.Append($"\n{migrations}\n");
+            figures.Add(figure.Name, figure.Paper, figure.Ours);
+        }
+        var migrations = new TextTable([.. ScenarioMigration.Columns]);
+        foreach (ScenarioMigration migration in result.Migrations)
+        {
+            migrations.Add([.. migration.Cells]);
         }
         var checks = new TextTable("", "must hold", "limit", "found");
         foreach (ScenarioCheck check in result.Checks)
         {
             checks.Add(WordOf(check), check.What, check.Wanted, check.Found);
         }
-        return text.Append($"\n{checks}\n\n{Verdict(result)}").ToString();
+        return [figures, migrations, checks];
     }
 
-    public static void Show(ScenarioResult result)
+    private static Style? StyleOf(string cell) => cell switch
     {
-        AnsiConsole.Write(new Rule($"[bold]{result.Scenario.Name}[/] {Markup.Escape(result.Scenario.Paper)}").LeftJustified());
-        Table figures = new Table().AddColumns("figure", "the paper's", "ours");
-        foreach (ScenarioFigure figure in result.Figures)
-        {
-            figures.AddRow(new Text(figure.Name), new Text(figure.Paper), new Text(figure.Ours));
-        }
-        AnsiConsole.Write(figures);
-        if (result.Migrations.Count > 0)
-        {
-            Table migrations = new Table().AddColumns([.. ScenarioMigration.Columns]);
-            foreach (ScenarioMigration migration in result.Migrations)
-            {
-                migrations.AddRow([.. migration.Cells.Select(cell => new Text(cell))]);
-            }
-            AnsiConsole.Write(migrations);
-        }
-        Table checks = new Table().AddColumns("", "must hold", "limit", "found");
-        foreach (ScenarioCheck check in result.Checks)
-        {
-            string colour = check.Holds ? "green" : check.IsJudged ? "red" : "yellow";
-            checks.AddRow(new Markup($"[{colour}]{WordOf(check)}[/]"), new Text(check.What), new Text(check.Wanted), new Text(check.Found));
-        }
-        AnsiConsole.Write(checks);
-        AnsiConsole.MarkupLine($"[{(result.Passed ? "green" : "red")}]{Markup.Escape(Verdict(result))}[/]");
-    }
+        Ok or OkAnyway => new Style(Color.Green),
+        Failed => new Style(Color.Red),
+        Missed => new Style(Color.Yellow),
+        _ => null,
+    };
 
     /// <summary>What became of a check, in a word or two.</summary>
     public static string WordOf(ScenarioCheck check) => (check.Holds, check.IsJudged) switch
     {
-        (true, true) => "ok",
-        (true, false) => "ok (not judged)",
-        (false, true) => "FAILED",
-        (false, false) => "missed (not judged)",
+        (true, true) => Ok,
+        (true, false) => OkAnyway,
+        (false, true) => Failed,
+        (false, false) => Missed,
     };
 
     private static string Verdict(ScenarioResult result) =>

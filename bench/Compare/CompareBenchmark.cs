@@ -1,6 +1,5 @@
 using Softswitch.Bench.Flows;
 using Softswitch.Bench.Sides;
-using Softswitch.Hosting;
 using Softswitch.Hosting.Configuration;
 using Softswitch.Lab;
 using Softswitch.Lab.Measures;

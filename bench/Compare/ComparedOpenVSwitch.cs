@@ -3,7 +3,6 @@ using Softswitch.Hosting.Configuration;
 using Softswitch.Lab;
 using Softswitch.Lab.Measures;
 using Softswitch.OfAgent.Client;
-using Softswitch.Ports.Linux;
 using Softswitch.Ports.Linux.Processes;
 using Softswitch.Ports.Pcap;
 

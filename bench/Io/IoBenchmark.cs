@@ -1,9 +1,6 @@
 using System.Text.Json.Nodes;
 using Softswitch.Bench.Sides;
-using Softswitch.Hosting.Configuration;
-using Softswitch.Lab;
 using Softswitch.Lab.Measures;
-using Softswitch.Ports.Linux;
 using Softswitch.Ports.Linux.Processes;
 
 namespace Softswitch.Bench.Io;

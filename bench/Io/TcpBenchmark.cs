@@ -1,8 +1,5 @@
-using System.Text.Json.Nodes;
 using Softswitch.Bench.Sides;
-using Softswitch.Hosting.Configuration;
 using Softswitch.Lab.Measures;
-using Softswitch.Ports.Linux;
 using Softswitch.Ports.Linux.Processes;
 
 namespace Softswitch.Bench.Io;

@@ -1,6 +1,3 @@
-using System.Globalization;
-using System.Text.Json.Nodes;
-using Softswitch.Bench.Compare;
 using Softswitch.Bench.Sides;
 using Softswitch.Datapath.Ports;
 using Softswitch.Lab.Linux;

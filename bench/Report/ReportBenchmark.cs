@@ -53,7 +53,7 @@ internal static class ReportBenchmark
     /// <param name="cancellation">Ends it early, and the report is of the benchmarks that were done.</param>
     public static BenchResult Run(ReportOptions options, Action<string> progress, CancellationToken cancellation)
     {
-        CheckFolder(options.Folder);
+        OutputFolder.Open("--out", options.Folder);
         var head = new ReportHead(
             Machine.Processor, Environment.ProcessorCount, Machine.Kernel, RuntimeInformation.FrameworkDescription, SourceCommit.Read(),
             DateTime.UtcNow.ToString("yyyy-MM-dd'T'HH:mm:ss'Z'", CultureInfo.InvariantCulture), options.Command);
@@ -145,19 +145,4 @@ internal static class ReportBenchmark
 
     private static JsonArray ToJson(IReadOnlyList<(string Command, string Reason)> omissions) =>
         [.. omissions.Select(omission => new JsonObject { ["command"] = omission.Command, ["reason"] = omission.Reason })];
-
-    /// <summary>Found out before anything is measured.</summary>
-    private static void CheckFolder(string folder)
-    {
-        try
-        {
-            Directory.CreateDirectory(folder);
-            using FileStream probe = new(
-                Path.Combine(folder, $".probe-{Environment.ProcessId}"), FileMode.Create, FileAccess.Write, FileShare.None, 1, FileOptions.DeleteOnClose);
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException or ArgumentException)
-        {
-            throw new OptionException($"--out: {e.Message}", e);
-        }
-    }
 }

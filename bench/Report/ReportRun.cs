@@ -1,5 +1,4 @@
 using System.Globalization;
-using System.Text.Json;
 using System.Text.Json.Nodes;
 using Softswitch.Lab;
 
@@ -33,18 +32,8 @@ internal static class ReportRun
     /// <exception cref="OperationCanceledException">Cancelled; what ran has ended.</exception>
     public static ReportFigure Run(ReportStep step, CancellationToken cancellation)
     {
-        CommandResult said = RunningCommand.Try(
-            OwnProgram.Command[0], [.. OwnProgram.Command.Skip(1), "bench", .. step.Arguments, "--json"], Limit, cancellation);
-        // Other lines say where it is.
-        string[] errors = [.. said.Error.Split('\n', StringSplitOptions.TrimEntries).Where(line => line.StartsWith("softswitch ", StringComparison.Ordinal))];
-        try
-        {
-            JsonObject? result = JsonNode.Parse(said.Output)?.AsObject();
-            return new ReportFigure(step, result, said.ExitCode == 0 ? [] : errors);
-        }
-        catch (JsonException)
-        {
-            return new ReportFigure(step, null, errors.Length > 0 ? errors : [$"ended with exit code {said.ExitCode}"]);
-        }
+        ProgramRun run = ProgramRun.Of(["bench", .. step.Arguments], Limit, cancellation);
+        IReadOnlyList<string> errors = run.Said.ExitCode == 0 && run.Result != null ? [] : run.Complaints;
+        return new ReportFigure(step, run.Result, run.Result == null && errors.Count == 0 ? [$"ended with exit code {run.Said.ExitCode}"] : errors);
     }
 }

@@ -1,5 +1,5 @@
 using Softswitch.Bench.Compare;
-using Softswitch.Hosting;
+using Softswitch.Hosting.Configuration;
 using Softswitch.Lab;
 using Softswitch.Lab.Measures;
 using Softswitch.OfAgent.Client;

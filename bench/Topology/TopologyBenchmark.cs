@@ -1,7 +1,4 @@
-using System.Globalization;
-using System.Text.Json.Nodes;
 using Softswitch.Bench.Sides;
-using Softswitch.Hosting.Configuration;
 using Softswitch.Lab.Measures;
 
 namespace Softswitch.Bench.Topology;

@@ -1,7 +1,6 @@
 using System.Diagnostics;
 using Softswitch.Bench.Io;
 using Softswitch.Bench.Sides;
-using Softswitch.Hosting;
 using Softswitch.Hosting.Configuration;
 using Softswitch.Lab;
 using Softswitch.Lab.Measures;

@@ -5,7 +5,6 @@ using Softswitch.Datapath.Headers;
 using Softswitch.Lab;
 using Softswitch.Lab.Machines;
 using Softswitch.OfAgent.Client;
-using Softswitch.Ports.Tunnels;
 using Softswitch.Ports.Tunnels.Settings;
 
 namespace Softswitch.Bench.Vhost;

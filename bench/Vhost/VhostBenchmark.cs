@@ -1,10 +1,6 @@
 using Softswitch.Bench.Io;
 using Softswitch.Bench.Sides;
-using Softswitch.Hosting.Configuration;
 using Softswitch.Lab.Measures;
-using Softswitch.OfAgent.Client;
-using Softswitch.Ports.Linux;
-using Softswitch.Ports.Linux.Processes;
 
 namespace Softswitch.Bench.Vhost;
 

@@ -1,8 +1,8 @@
 using Softswitch.Bench.Compare;
 using Softswitch.Bench.Io;
-using Softswitch.Hosting;
+using Softswitch.Hosting.Configuration;
 using Softswitch.Lab.Measures;
-using Softswitch.Ports.Linux;
+using Softswitch.Ports.Linux.Processes;
 
 namespace Softswitch.Bench.Vhost;
 

@@ -1,13 +1,6 @@
-using System.Text.Json.Nodes;
 using Softswitch.Bench.Io;
 using Softswitch.Bench.Sides;
-using Softswitch.Hosting.Configuration;
-using Softswitch.Lab;
-using Softswitch.Lab.Machines;
 using Softswitch.Lab.Measures;
-using Softswitch.OfAgent.Client;
-using Softswitch.Ports.Linux;
-using Softswitch.Ports.Linux.Processes;
 
 namespace Softswitch.Bench.Vhost;
 

@@ -1,5 +1,7 @@
 using System.Diagnostics;
+using Softswitch.Lab.Linux;
 using Softswitch.Ports.Linux;
+using Softswitch.Ports.Linux.Processes;
 
 namespace Softswitch.Lab.Measures;
 

@@ -1,8 +1,28 @@
+using System.Diagnostics;
+
 namespace Softswitch.Lab.Measures;
 
 /// <summary>Figures over several slices of a measurement.</summary>
 internal static class Statistic
 {
+    /// <summary>The longest time between two that follow each other, as lies between these two (Stopwatch.GetTimestamp) in part at least.</summary>
+    /// <param name="times">In order.</param>
+    /// <param name="isCut">Whether only that part counts.</param>
+    public static TimeSpan LongestGap(IEnumerable<long> times, long from = long.MinValue, long to = long.MaxValue, bool isCut = false)
+    {
+        long longest = 0;
+        long? last = null;
+        foreach (long time in times)
+        {
+            if (last is { } before && time > from && before < to)
+            {
+                longest = Math.Max(longest, isCut ? Math.Min(time, to) - Math.Max(before, from) : time - before);
+            }
+            last = time;
+        }
+        return Stopwatch.GetElapsedTime(0, longest);
+    }
+
     public static double Median(IReadOnlyCollection<double> values)
     {
         double[] sorted = [.. values.Order()];

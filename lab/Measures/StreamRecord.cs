@@ -61,12 +61,6 @@ internal sealed class StreamRecord(int capacity)
     public StreamSummary Summarise()
     {
         long[] delays = [.. Enumerable.Range(0, _sent).Where(HasArrived).Select(number => _arrivedAt[number] - _sentAt[number]).Order()];
-        long[] arrivals = [.. Enumerable.Range(0, _sent).Where(HasArrived).Select(number => _arrivedAt[number]).Order()];
-        long gap = 0;
-        for (int i = 1; i < arrivals.Length; i++)
-        {
-            gap = Math.Max(gap, arrivals[i] - arrivals[i - 1]);
-        }
         return new StreamSummary
         {
             Sent = _sent,
@@ -74,7 +68,7 @@ internal sealed class StreamRecord(int capacity)
             Duplicates = _duplicates,
             Reordered = _reordered,
             LongestLoss = LongestLoss(),
-            LongestGap = Ticks(gap),
+            LongestGap = LongestGapBetween(long.MinValue, long.MaxValue),
             MedianDelay = Ticks(At(delays, 0.5)),
             HighDelay = Ticks(At(delays, 0.99)),
             LongestDelay = Ticks(At(delays, 1)),
@@ -98,16 +92,8 @@ internal sealed class StreamRecord(int capacity)
     public int LostBetween(long from, long to) => Enumerable.Range(0, _sent).Count(number => _sentAt[number] >= from && _sentAt[number] < to && !HasArrived(number));
 
     /// <summary>The longest time without an arrival that lies between these two, in part at least.</summary>
-    public TimeSpan LongestGapBetween(long from, long to)
-    {
-        long[] arrivals = [.. Enumerable.Range(0, _sent).Where(HasArrived).Select(number => _arrivedAt[number]).Order()];
-        long gap = 0;
-        for (int i = 1; i < arrivals.Length; i++)
-        {
-            gap = arrivals[i] > from && arrivals[i - 1] < to ? Math.Max(gap, arrivals[i] - arrivals[i - 1]) : gap;
-        }
-        return Ticks(gap);
-    }
+    public TimeSpan LongestGapBetween(long from, long to) =>
+        Statistic.LongestGap(Enumerable.Range(0, _sent).Where(HasArrived).Select(number => _arrivedAt[number]).Order(), from, to);
 
     /// <summary>How long those took that were sent in this time and arrived.</summary>
     public IEnumerable<TimeSpan> DelaysBetween(long from, long to) => Enumerable.Range(0, _sent)

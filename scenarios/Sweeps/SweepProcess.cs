@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using System.Text.Json;
 using System.Text.Json.Nodes;
 using Softswitch.Lab;
 using Softswitch.Lab.Linux;
@@ -22,26 +21,21 @@ internal static class SweepProcess
         DateTime started = DateTime.UtcNow;
         long began = Stopwatch.GetTimestamp();
         var watch = new MachineWatch();
-        CommandResult said = RunningCommand.Try(
-            OwnProgram.Command[0], [.. OwnProgram.Command.Skip(1), .. ArgumentsOf(plan, point), "--json"], Limit, cancellation,
-            new Dictionary<string, string> { [Owner] = $"{Environment.ProcessId}" });
+        ProgramRun run = ProgramRun.Of(
+            ArgumentsOf(plan, point), Limit, cancellation, new Dictionary<string, string> { [Owner] = $"{Environment.ProcessId}" });
         Disturbance machine = watch.ReadMachine();
         TimeSpan duration = Stopwatch.GetElapsedTime(began);
-        if (said.ExitCode == ScenarioCommand.Interrupted)
+        if (run.Said.ExitCode == ScenarioCommand.Interrupted)
         {
             // By the terminal's Ctrl-C, which comes to all at once.
             throw new OperationCanceledException(cancellation);
         }
-        try
+        if (run.Result?["scenarios"]?[0] is JsonObject result)
         {
-            JsonNode result = JsonNode.Parse(said.Output)!["scenarios"]![0]!;
-            return new SweepOutcome(result.AsObject(), null, machine, started, duration);
+            return new SweepOutcome(result, null, machine, started, duration);
         }
-        catch (JsonException)
-        {
-            cancellation.ThrowIfCancellationRequested();
-            return new SweepOutcome(null, FailureOf(said), machine, started, duration);
-        }
+        cancellation.ThrowIfCancellationRequested();
+        return new SweepOutcome(null, run.Failure, machine, started, duration);
     }
 
     /// <summary>Has a run of a sweep end tidily when somebody kills that; other runs it leaves alone. By the first thread.</summary>
@@ -59,12 +53,4 @@ internal static class SweepProcess
         "scenario", plan.Scenario.Name, "--set", string.Join(',', point.Settings),
         .. plan.Options.Small ? (string[])["--small"] : [], .. plan.Options.UsesGuests ? (string[])["--vm"] : [],
     ];
-
-    /// <summary>What a program that died said last; other lines say how far it was.</summary>
-    private static string FailureOf(CommandResult said)
-    {
-        string[] lines = said.Error.Split('\n', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries);
-        string[] complaints = [.. lines.Where(line => line.StartsWith("softswitch", StringComparison.Ordinal))];
-        return $"ended with exit code {said.ExitCode}: {string.Join("; ", complaints.Length > 0 ? complaints : lines.TakeLast(1))}";
-    }
 }

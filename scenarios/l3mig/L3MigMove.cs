@@ -4,12 +4,14 @@ using Softswitch.Lab;
 
 namespace Softswitch.Scenarios.L3Mig;
 
-/// <summary>A move that is done. Times are Stopwatch.GetTimestamp's.</summary>
-/// <param name="Left">When the VM stood still.</param>
-/// <param name="Done">When the last of the sessions' entries was confirmed.</param>
-/// <param name="FlowMods">That the switches carried out for it.</param>
-/// <param name="Figures">The hypervisor's; null of a namespace.</param>
-internal sealed record L3MigMoved(long Left, long Done, long FlowMods, MigrationFigures? Figures);
+/// <summary>A move that is done.</summary>
+/// <param name="Done">When the last of the sessions' entries was confirmed (Stopwatch.GetTimestamp).</param>
+internal sealed record L3MigMoved(HostMove Move, long Done)
+{
+    public long Left => Move.Left;
+
+    public MigrationFigures? Figures => Move.Figures;
+}
 
 /// <summary>What the hypervisors and the VM do in a migration.</summary>
 internal static class L3MigMove
@@ -36,24 +38,12 @@ internal static class L3MigMove
     /// <summary>The VM stops here and goes on there, and says so; its sessions follow.</summary>
     public static L3MigMoved Go(ScenarioRun run, L3MigLab lab, int place)
     {
-        long flowMods = run.CountFlowMods();
-        lab.Machine.Prepare(place);
-        if (lab.Machine is LabHost)
-        {
-            LabSwitch next = place == 0 ? lab.NearSwitch : lab.FarSwitch;
-            run.WaitUntil(() => next.IsLinkUp(L3MigLab.MachineAt), "the link at the next place is up");
-        }
-        long left = run.Say($"the VM leaves for site {place + 1}");
-        MigrationFigures? figures = lab.Machine.MoveTo(place);
-        if (figures == null)
-        {
-            lab.Machine.Announce();
-        }
-        run.WaitUntil(() => lab.Central.SwitchOver is { IsDone: true }, "the sessions are switched over");
-        left = figures?.Stopped ?? left;
-        long done = lab.Central.SwitchOver!.DoneAt!.Value;
-        run.Say($"switched over {Stopwatch.GetElapsedTime(left, done).TotalMilliseconds:0.0} ms after the VM stood still", done);
-        return new L3MigMoved(left, done, run.CountFlowMods() - flowMods, figures);
+        HostMove move = run.Move(
+            lab.Machine, place, $"the VM leaves for site {place + 1}", lab.Machine.Announce, () => lab.Central.SwitchOver is { IsDone: true },
+            "the sessions are switched over");
+        var moved = new L3MigMoved(move, lab.Central.SwitchOver!.DoneAt!.Value);
+        run.Say($"switched over {Stopwatch.GetElapsedTime(moved.Left, moved.Done).TotalMilliseconds:0.0} ms after the VM stood still", moved.Done);
+        return moved;
     }
 
     /// <summary>Brings the VM to one of its places without a copy, unmeasured.</summary>

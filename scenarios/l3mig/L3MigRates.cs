@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Text.Json.Nodes;
 using Softswitch.Datapath.Flows;
 using Softswitch.Lab.Measures;
@@ -19,12 +20,12 @@ internal sealed class L3MigRates(ScenarioRun run, L3MigLab lab)
     ];
 
     /// <param name="copy">The one by six rewrites at each gateway.</param>
-    public void Judge(MemoryCopy copy)
+    public void Judge(TcpStream copy)
     {
         ChangePlain(FlowModCommand.Add);
         var rewritten = new List<double>();
         var plain = new List<double>();
-        using (MemoryCopy other = MemoryCopy.Start(lab.NearServer, lab.FarServer, L3MigLab.PlainAddress, PlainPort, L3MigMove.MigrationPort))
+        using (TcpStream other = TcpStream.StartCopy(lab.NearServer, lab.FarServer, L3MigLab.PlainAddress, PlainPort, L3MigMove.MigrationPort))
         {
             other.Limit(0);
             for (int i = 0; i < run.Scale(5, 1); i++)
@@ -51,12 +52,22 @@ internal sealed class L3MigRates(ScenarioRun run, L3MigLab lab)
         run.CheckTime("the copy runs at 95 % of 1 Gbit/s or more with six rewrites", $"{Wanted / 1e9:0.00} Gbit/s", $"{rate / 1e9:0.00} Gbit/s", rate >= Wanted);
     }
 
-    private double MeasureAlone(MemoryCopy one, MemoryCopy other)
+    private double MeasureAlone(TcpStream one, TcpStream other)
     {
         other.Limit(0);
         one.Unlimit();
         run.Wait(TimeSpan.FromMilliseconds(200)); // what the other had under way has arrived
-        return one.Measure(run, TimeSpan.FromSeconds(run.Options.Small ? 0.3 : 1));
+        return Measure(run, one, TimeSpan.FromSeconds(run.Options.Small ? 0.3 : 1));
+    }
+
+    /// <summary>Lets a copy run for a time.</summary>
+    /// <returns>Bits a second that arrived.</returns>
+    public static double Measure(ScenarioRun run, TcpStream copy, TimeSpan time)
+    {
+        long began = Stopwatch.GetTimestamp();
+        long before = copy.Arrived;
+        run.Wait(time);
+        return (copy.Arrived - before) * 8 / Stopwatch.GetElapsedTime(began).TotalSeconds;
     }
 
     private void ChangePlain(FlowModCommand command)

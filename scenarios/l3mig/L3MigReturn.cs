@@ -30,7 +30,7 @@ internal sealed class L3MigReturn(ScenarioRun run, L3MigLab lab, ushort released
                 "the guest's way back, without sessions", "none given",
                 $"{figures.Bytes / 1e6:0.0} MB in {figures.Total.TotalMilliseconds:0} ms, QEMU's downtime {figures.Downtime.TotalMilliseconds:0} ms");
         }
-        CopySummary summary = transfer.End();
+        TcpSummary summary = transfer.End();
         run.Check("the copy back arrives whole", "whole", $"{summary}", summary.IsWhole);
         L3MigMove.Await(run, lab.Central.CleanUp(), "the clean-up is confirmed");
         JudgeTables();
@@ -86,10 +86,10 @@ internal sealed class L3MigReturn(ScenarioRun run, L3MigLab lab, ushort released
     }
 
     /// <summary>The same copy without captures: each packet of the MTU is rewritten by itself, and every processor has to do with it several times.</summary>
-    private void Measure(MemoryCopy copy)
+    private void Measure(TcpStream copy)
     {
         copy.Unlimit();
-        double rate = copy.Measure(run, TimeSpan.FromSeconds(run.Options.Small ? 0.3 : 3));
+        double rate = L3MigRates.Measure(run, copy, TimeSpan.FromSeconds(run.Options.Small ? 0.3 : 3));
         run.Record(L3MigMeasures.MtuRate, rate / 1e6);
         run.Figure("memory copy in packets of the MTU with finished checksums, one by one through both gateways", "none given", $"{rate / 1e9:0.00} Gbit/s");
     }

@@ -7,8 +7,6 @@ namespace Softswitch.Scenarios.L3Mig;
 /// <summary>A VM's migration between two sites across an IP network, by gateways that rewrite addresses and ports.</summary>
 internal sealed class L3MigScenario : Scenario
 {
-    private const double LineRate = 1.488e6; // 64-byte frames a second at 1 Gbit/s
-
     public override string Name => "l3mig";
 
     public override string Paper => "Zeng et al., VM migration across layer 3, Internet-Draft draft-zeng-nvo3-l3-vm-migration-00";
@@ -76,7 +74,7 @@ internal sealed class L3MigScenario : Scenario
         {
             new ArpUpload(run, lab).Judge();
         }
-        int refused = lab.Owners.Sum(owner => owner.Errors.Count);
+        int refused = lab.Owners.Sum(owner => owner.Refusals.Count);
         run.Check("messages that a switch refused", "0", $"{refused}", refused == 0);
     }
 
@@ -104,13 +102,12 @@ internal sealed class L3MigScenario : Scenario
         }
     }
 
-    /// <summary>64-byte frames through six rewrites from memory, on one core: hosts in namespaces do not make 1.488 million packets a second.</summary>
+    /// <summary>64-byte frames through six rewrites, on one core.</summary>
     private static void CheckRate(ScenarioRun run)
     {
-        double rate = 1e6 * ScenarioBench.Run(
-            run.Cancellation, "pipeline", "--actions", "translate", "--frame", "60", "--seconds", run.Options.Small ? "0.2" : "1")["mpps"]!.GetValue<double>();
-        run.Record(L3MigMeasures.RewriteRate, rate / 1e6);
-        run.Figure("64-byte frames through six rewrites, one core", "none given", $"{rate / 1e6:0.0} Mpps");
-        run.CheckTime("64-byte frames at the line rate of 1 Gbit/s through six rewrites, one core", $"{LineRate / 1e6:0.000} Mpps", $"{rate / 1e6:0.0} Mpps", rate >= LineRate);
+        double rate = ScenarioBench.MeasurePipeline(run, (0.2, 1), "--actions", "translate", "--frame", "60");
+        run.Record(L3MigMeasures.RewriteRate, rate);
+        run.Figure("64-byte frames through six rewrites, one core", "none given", $"{rate:0.0} Mpps");
+        run.CheckLineRate(" through six rewrites, one core", rate);
     }
 }

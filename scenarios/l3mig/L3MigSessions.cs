@@ -29,7 +29,7 @@ internal sealed class L3MigSessions : IDisposable
     private readonly IReadOnlyList<UdpStream> _udp; // the first from the peer to the VM
 
     // By emulation a guest on a busy machine loses packets that have reached it: what it loses is judged as times are.
-    private readonly Action<string, string, string, bool> _checkLoss;
+    private readonly bool _isLossTime;
     private readonly List<(long Left, long Until)> _moves = [];
 
     /// <param name="others">Sessions of the VM there are already.</param>
@@ -37,7 +37,7 @@ internal sealed class L3MigSessions : IDisposable
     {
         bool isGuest = run.Options.UsesGuests;
         // At other rates and sizes, over other ports or beside a copy at full speed the machine decides what is lost.
-        _checkLoss = isGuest || !run.Values.AreDefault ? run.CheckTime : run.Check;
+        _isLossTime = isGuest || !run.Values.AreDefault;
         _tcp = run.Own(TcpStream.Start(lab.Peer, lab.Machine, TcpPort, isGuest ? GuestRate : SessionRate));
         UdpStream to = Start(run, lab.Peer, lab.Machine, ToMachinePort);
         // A guest sends back what comes: both ways are in the one stream.
@@ -80,7 +80,8 @@ internal sealed class L3MigSessions : IDisposable
         run.Await(() => (lost = _udp.Sum(stream => stream.Record.LostBetween(from, to))) == 0, LongestUnderWay);
         int sent = _udp.Sum(stream => stream.Record.FirstSentAfter(to) - stream.Record.FirstSentAfter(from));
         sentAgain = _tcp.ReadRetransmissions() - sentAgain;
-        _checkLoss("adding the migration phase's entries costs the running sessions", $"0 of {sent} packets", $"{lost} lost", lost == 0 && sent > 0);
+        run.Check(
+            "adding the migration phase's entries costs the running sessions", $"0 of {sent} packets", $"{lost} lost", lost == 0 && sent > 0, _isLossTime);
         if (run.Options.UsesGuests)
         {
             // An emulated guest acknowledges later than TCP waits, whatever the entries do.
@@ -125,7 +126,7 @@ internal sealed class L3MigSessions : IDisposable
                 $"around the move, {stream.Name}", "none given",
                 $"{LostAtMoves(stream)} packets lost, longest gap at the receiving program {gap.TotalMilliseconds:0.0} ms");
             bool goesOn = stream.Record.LostBetween(last - (Stopwatch.Frequency / 10), long.MaxValue) == 0;
-            _checkLoss($"{stream.Name}: goes on at the new place", "0 lost", goesOn ? "0 lost" : $"{summary}", goesOn);
+            run.Check($"{stream.Name}: goes on at the new place", "0 lost", goesOn ? "0 lost" : $"{summary}", goesOn, _isLossTime);
             int later = stream.Record.Sent - stream.Record.FirstSentAfter(last);
             int arrived = later - stream.Record.LostBetween(last, long.MaxValue);
             run.Check($"{stream.Name}: arrives at the new place", "some", $"{arrived} of {later}", arrived > 0);
@@ -136,7 +137,7 @@ internal sealed class L3MigSessions : IDisposable
         run.Figure(
             "TCP session across the migration", "none given",
             $"stall at the move {Stall.TotalMilliseconds:0} ms, {sentAgain} segments sent again in all");
-        run.Check("the TCP session lives through the migration and every byte is right", "alive, 0 wrong", $"{tcp}", tcp.Failure == null && tcp.WrongBytes == 0 && tcp.Bytes > 0);
+        run.Check("the TCP session lives through the migration and every byte is right", "alive, 0 wrong", $"{tcp}", tcp.IsWhole);
         AddCharts(run);
     }
 
@@ -160,15 +161,10 @@ internal sealed class L3MigSessions : IDisposable
 
     private void AddCharts(ScenarioRun run)
     {
-        long start = run.Result.Timeline.Start;
-        TimeSpan interval = TimeSpan.FromMilliseconds(50);
+        run.AddDelays("Delay between peer and VM", "delay", _udp);
+        run.AddLosses("Packets lost between peer and VM", "packets", through: null, _udp);
         run.Result.Add(new LineChart(
-            "Delay between peer and VM", new Axis("seconds"), new Axis("longest delay in 50 ms, ms"),
-            [.. _udp.Select(stream => new Series(stream.Name, stream.Record.DelaySeries(start, interval)))], HasMarkers: false));
-        run.Result.Add(new LineChart(
-            "Packets lost between peer and VM", new Axis("seconds"), new Axis("packets lost in 50 ms"),
-            [.. _udp.Select(stream => new Series(stream.Name, stream.Record.LossSeries(start, interval)))], HasMarkers: false));
-        run.Result.Add(new LineChart(
-            "TCP session", new Axis("seconds"), new Axis("Mbit/s in 50 ms"), [new Series("peer to VM", _tcp.RateSeries(start, interval))], HasMarkers: false));
+            "TCP session", new Axis("seconds"), new Axis("Mbit/s in 50 ms"),
+            [new Series("peer to VM", _tcp.RateSeries(run.Result.Timeline.Start, TimeSpan.FromMilliseconds(50)))], HasMarkers: false));
     }
 }

@@ -3,6 +3,7 @@ using System.Net.Sockets;
 using Softswitch.Datapath.Headers;
 using Softswitch.Lab;
 using Softswitch.Lab.Machines;
+using Softswitch.Lab.Measures;
 
 namespace Softswitch.Scenarios.L3Mig;
 
@@ -16,7 +17,7 @@ internal sealed class L3MigTransfer : IDisposable
     private readonly L3MigLab _lab;
     private readonly Session _session;
     private readonly int _place;
-    private CopySummary? _summary;
+    private TcpSummary? _summary;
     private ulong _copied;
 
     /// <param name="order">Whose connection has its entries.</param>
@@ -29,10 +30,10 @@ internal sealed class L3MigTransfer : IDisposable
         _session = order.Copy;
         _place = place;
         (LabHost from, LabHost to) = place == 0 ? (lab.FarServer, lab.NearServer) : (lab.NearServer, lab.FarServer);
-        Copy = MemoryCopy.Start(from, to, to.Address, order.Copy.SourcePort, order.Copy.DestinationPort, waits ? 0 : long.MaxValue);
+        Copy = TcpStream.StartCopy(from, to, to.Address, order.Copy.SourcePort, order.Copy.DestinationPort, waits ? 0 : long.MaxValue);
     }
 
-    public MemoryCopy Copy { get; }
+    public TcpStream Copy { get; }
 
     /// <summary>Lets the copy run, as fast as it may, until so much more has arrived.</summary>
     /// <param name="meanwhile">What is done after it has begun.</param>
@@ -43,7 +44,7 @@ internal sealed class L3MigTransfer : IDisposable
     public TimeSpan CopyMemory(ScenarioRun run, long bytes, double? rate, Action meanwhile, Action ensure)
     {
         long began = Stopwatch.GetTimestamp();
-        long all = Copy.Received + bytes;
+        long all = Copy.Arrived + bytes;
         Copy.Bound(all);
         if (rate is { } limit)
         {
@@ -54,7 +55,7 @@ internal sealed class L3MigTransfer : IDisposable
             Copy.Unlimit();
         }
         meanwhile();
-        while (Copy.Received < all)
+        while (Copy.Arrived < all)
         {
             run.Wait(TimeSpan.FromMilliseconds(1));
             ensure();
@@ -92,7 +93,7 @@ internal sealed class L3MigTransfer : IDisposable
     }
 
     /// <summary>Ends the copy, if that has not been done, and closes the connection.</summary>
-    public CopySummary End()
+    public TcpSummary End()
     {
         _summary ??= Copy.Stop();
         Copy.Dispose();

@@ -98,20 +98,13 @@ internal sealed class L3MigWires : IDisposable
 
     private long? FirstHeard(long left) => _answered.FirstAfter(left) is { } sent ? _heard.FirstAfter(sent) : null;
 
-    /// <summary>The longest time between these two in which no UDP of one of the peers reached the VM.</summary>
-    /// <remarks>After <see cref="Judge"/>.</remarks>
+    /// <summary>The longest time between these two in which no UDP of one of the peers reached the VM: what is before or after them is another phase's.</summary>
+    /// <remarks>After <see cref="Judge"/>. By the kernel: what a program is late to take has come all the same.</remarks>
     public TimeSpan LongestGapTo(long from, long to) =>
-        _reached.Max(peer => LongestGap([.. peer[0].Times.Concat(peer[1].Times).Order()], from, to));
+        _reached.Max(peer => Statistic.LongestGap(peer[0].Times.Concat(peer[1].Times).Order(), from, to, isCut: true));
 
     /// <summary>The same of UDP from the VM at the peer.</summary>
-    public TimeSpan LongestGapFrom(long from, long to) => LongestGap(_heard.Times, from, to);
-
-    /// <summary>What of the longest gap lies between these two: what is before or after them is another phase's.</summary>
-    /// <param name="times">Of arrivals, in order, by the kernel: what a program is late to take has come all the same.</param>
-    public static TimeSpan LongestGap(IReadOnlyList<long> times, long from, long to) => Stopwatch.GetElapsedTime(
-        0,
-        times.Zip(times.Skip(1)).Where(pair => pair.Second > from && pair.First < to)
-            .Select(pair => Math.Min(pair.Second, to) - Math.Max(pair.First, from)).DefaultIfEmpty().Max());
+    public TimeSpan LongestGapFrom(long from, long to) => Statistic.LongestGap(_heard.Times, from, to, isCut: true);
 
     public void Dispose() => _taps.ForEach(tap => tap.Dispose());
 

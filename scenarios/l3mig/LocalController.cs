@@ -4,6 +4,7 @@ using Softswitch.Datapath.Headers;
 using Softswitch.Datapath.Ports;
 using Softswitch.OfAgent.Controllers;
 using Softswitch.OfAgent.Wire;
+using Softswitch.Scenarios.Controllers;
 
 namespace Softswitch.Scenarios.L3Mig;
 
@@ -14,10 +15,9 @@ namespace Softswitch.Scenarios.L3Mig;
 /// </remarks>
 /// <param name="asksBarriers">Whether a change is done when its switches have answered; otherwise when it is sent.</param>
 internal sealed class LocalController(L3Site site, CentralController central, Action<string> say, bool asksBarriers = true)
-    : OfController(new ControllerOptions { Name = $"local controller of {site.Name}" })
+    : ScenarioController($"local controller of {site.Name}")
 {
     private readonly Dictionary<ulong, int> _arps = [];
-    private readonly List<OfError> _errors = [];
     private long _flowMods;
 
     public L3Site Site => site;
@@ -26,37 +26,10 @@ internal sealed class LocalController(L3Site site, CentralController central, Ac
     public long FlowMods => Interlocked.Read(ref _flowMods);
 
     /// <summary>ARP frames that its switches have uploaded.</summary>
-    public int Arps
-    {
-        get
-        {
-            lock (HandlerLock)
-            {
-                return _arps.Values.Sum();
-            }
-        }
-    }
-
-    /// <summary>What its switches refused.</summary>
-    public IReadOnlyList<OfError> Errors
-    {
-        get
-        {
-            lock (HandlerLock)
-            {
-                return [.. _errors];
-            }
-        }
-    }
+    public int Arps => Read(() => _arps.Values.Sum());
 
     /// <summary>ARP frames that a switch has uploaded.</summary>
-    public int CountArps(ulong datapathId)
-    {
-        lock (HandlerLock)
-        {
-            return _arps.GetValueOrDefault(datapathId);
-        }
-    }
+    public int CountArps(ulong datapathId) => Read(() => _arps.GetValueOrDefault(datapathId));
 
     /// <summary>Sends flow-mods to switches of the site and asks them to confirm. Any thread.</summary>
     /// <param name="onDone">
@@ -64,29 +37,27 @@ internal sealed class LocalController(L3Site site, CentralController central, Ac
     /// </param>
     public void Change(IReadOnlyList<(PathFlow Flow, FlowModCommand Command)> changes, Action<long> onDone)
     {
-        var touched = new List<SwitchConnection>();
-        foreach ((PathFlow flow, FlowModCommand command) in changes)
+        var told = new List<SwitchConnection>();
+        foreach ((PathFlow flow, _) in changes)
         {
             if (Find(flow.Switch) is not { } to)
             {
                 say($"{site.Name}: switch {flow.Switch:x} is not connected: an entry is lost");
-                continue;
             }
-            to.Send(MakeFlowMod(flow, command));
-            Interlocked.Increment(ref _flowMods);
-            if (!touched.Contains(to))
+            else if (!told.Contains(to))
             {
-                touched.Add(to);
+                told.Add(to);
             }
         }
-        if (asksBarriers)
+        Change(told, asksBarriers, Send, times => onDone(times.DefaultIfEmpty(Stopwatch.GetTimestamp()).Max()));
+
+        void Send(SwitchConnection to)
         {
-            BarrierAll(touched, answers => onDone(answers.DefaultIfEmpty(Stopwatch.GetTimestamp()).Max()));
-        }
-        touched.ForEach(one => one.Flush());
-        if (!asksBarriers)
-        {
-            onDone(Stopwatch.GetTimestamp());
+            foreach ((PathFlow flow, FlowModCommand command) in changes.Where(change => change.Flow.Switch == to.DatapathId))
+            {
+                to.Send(MakeFlowMod(flow, command));
+                Interlocked.Increment(ref _flowMods);
+            }
         }
     }
 
@@ -124,7 +95,7 @@ internal sealed class LocalController(L3Site site, CentralController central, Ac
         {
             _arps[from.DatapathId] = _arps.GetValueOrDefault(from.DatapathId) + 1;
             // Nobody takes the place of a gateway.
-            if (isAccess && Ipv4Text.IsUnicast(arp.Sender) && !arp.SenderHardware.IsMulticast && !site.Answers.ContainsKey(arp.Sender))
+            if (isAccess && IsFromHost(arp) && !site.Answers.ContainsKey(arp.Sender))
             {
                 central.Register(arp.Sender, new Attachment(site, arp.SenderHardware, packetIn.InPort));
             }
@@ -138,7 +109,7 @@ internal sealed class LocalController(L3Site site, CentralController central, Ac
 
     protected override void OnError(SwitchConnection from, uint xid, OfError error)
     {
-        _errors.Add(error);
+        base.OnError(from, xid, error);
         say($"{site.Name}: switch {from.DatapathId:x} refuses: {error.Name}");
     }
 
@@ -151,8 +122,7 @@ internal sealed class LocalController(L3Site site, CentralController central, Ac
         MacAddress? found = site.Answers.TryGetValue(request.Target, out MacAddress own) ? own : central.FindAddress(request.Target);
         if (found is { } address)
         {
-            byte[] reply = new ArpMessage(ArpMessage.Reply, address, request.Target, request.SenderHardware, request.Sender).ToFrame(request.SenderHardware);
-            from.Send(new PacketOut { Actions = [FlowAction.Output(port)], Data = reply });
+            AnswerArp(from, port, request, address);
         }
     }
 

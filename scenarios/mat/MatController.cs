@@ -1,10 +1,9 @@
 using System.Diagnostics;
-using Softswitch.Datapath.Flows;
 using Softswitch.Datapath.Headers;
 using Softswitch.OfAgent.Controllers;
 using Softswitch.OfAgent.Text;
 using Softswitch.OfAgent.Wire;
-using Softswitch.Scenarios.Parameters;
+using Softswitch.Scenarios.Controllers;
 
 namespace Softswitch.Scenarios.Mat;
 
@@ -47,7 +46,7 @@ internal sealed record MatUpdate(
 /// <param name="homeGateway">What mobile nodes have as their gateway; the controller answers for it.</param>
 /// <param name="homes">The home addresses that are served: those the probe asks for.</param>
 internal sealed class MatController(IReadOnlyList<MatNetwork> networks, Be32 homeGateway, IReadOnlyList<Be32> homes, Action<string> say)
-    : OfController(new ControllerOptions { Name = "MAT controller" })
+    : SteppedController("MAT controller")
 {
     private const ushort MostSpecific = 100;
 
@@ -63,15 +62,6 @@ internal sealed class MatController(IReadOnlyList<MatNetwork> networks, Be32 hom
     private readonly Dictionary<Be32, MatNetwork> _places = []; // of home addresses
     private readonly List<MatUpdate> _updates = [];
 
-    /// <summary>One of <see cref="InsertionOrder"/>; all but the first need <see cref="UsesBarriers"/>.</summary>
-    public string Order { get; init; } = InsertionOrder.Together;
-
-    /// <summary>Whether the node's new switch has confirmed before the others get their flows.</summary>
-    public bool MakesBeforeBreak { get; init; }
-
-    /// <summary>Whether switches are asked to confirm; else an update is over when all is written.</summary>
-    public bool UsesBarriers { get; init; } = true;
-
     /// <summary>How long the translation of the old address stays, for what is under way; 0 for not at all.</summary>
     public ushort GraceSeconds { get; init; } = 5;
 
@@ -79,28 +69,10 @@ internal sealed class MatController(IReadOnlyList<MatNetwork> networks, Be32 hom
     public bool DeletesStrictly { get; init; } = true;
 
     /// <summary>Updates that every switch has confirmed, in their order.</summary>
-    public IReadOnlyList<MatUpdate> Updates
-    {
-        get
-        {
-            lock (HandlerLock)
-            {
-                return [.. _updates];
-            }
-        }
-    }
+    public IReadOnlyList<MatUpdate> Updates => Read(() => _updates.ToArray());
 
     /// <summary>Networks whose router's Ethernet address is known: mobile nodes can be served there.</summary>
-    public int ReadyNetworks
-    {
-        get
-        {
-            lock (HandlerLock)
-            {
-                return _routers.Count;
-            }
-        }
-    }
+    public int ReadyNetworks => Read(() => _routers.Count);
 
     /// <summary>Asks the routers that have not answered once more: a link that is just coming up loses what it is sent.</summary>
     public void AskRouters()
@@ -110,16 +82,15 @@ internal sealed class MatController(IReadOnlyList<MatNetwork> networks, Be32 hom
             foreach (SwitchConnection one in Switches.Where(one => !_routers.ContainsKey(one.DatapathId)))
             {
                 AskRouter(one, NetworkOf(one));
-                one.Flush();
             }
+            FlushSwitches();
         }
     }
 
     protected override void OnConnected(SwitchConnection from)
     {
         MatNetwork network = NetworkOf(from);
-        from.Send("arp,actions=CONTROLLER:65535");
-        from.Send("rarp,actions=CONTROLLER:65535");
+        UploadArp(from);
         if (network.HasLegacyHosts)
         {
             from.Send($"priority=1,ip,in_port={network.HostPort},actions=output:{network.RouterPort}");
@@ -165,7 +136,7 @@ internal sealed class MatController(IReadOnlyList<MatNetwork> networks, Be32 hom
         }
         else if (arp.Operation == ArpMessage.Request && (isFromRouter ? arp.Target == network.Mobile : isFromMobile && arp.Target == homeGateway))
         {
-            SendArp(from, packetIn.InPort, arp.SenderHardware, new ArpMessage(ArpMessage.Reply, OwnAddress, arp.Target, arp.SenderHardware, arp.Sender));
+            AnswerArp(from, packetIn.InPort, arp, OwnAddress);
         }
         else if (isFromRouter && arp.Operation == ArpMessage.Reply && arp.Sender == network.Router && arp.Target == network.Mobile)
         {
@@ -174,7 +145,7 @@ internal sealed class MatController(IReadOnlyList<MatNetwork> networks, Be32 hom
         else if (network.HasLegacyHosts && (isFromRouter || packetIn.InPort == network.HostPort))
         {
             ushort other = isFromRouter ? network.HostPort : network.RouterPort;
-            from.Send(new PacketOut { Actions = [FlowAction.Output(other)], Data = packetIn.Data });
+            SendFrame(from, other, packetIn.Data);
         }
     }
 
@@ -182,9 +153,6 @@ internal sealed class MatController(IReadOnlyList<MatNetwork> networks, Be32 hom
     private static void AskRouter(SwitchConnection to, MatNetwork network) =>
         SendArp(
             to, network.RouterPort, MacAddress.Broadcast, new ArpMessage(ArpMessage.Request, OwnAddress, network.Mobile, default, network.Router));
-
-    private static void SendArp(SwitchConnection to, ushort port, MacAddress destination, ArpMessage arp) =>
-        to.Send(new PacketOut { Actions = [FlowAction.Output(port)], Data = arp.ToFrame(destination) });
 
     private MatNetwork NetworkOf(SwitchConnection from) => networks.Single(network => network.Switch == from.DatapathId);
 
@@ -228,56 +196,22 @@ internal sealed class MatController(IReadOnlyList<MatNetwork> networks, Be32 hom
         TimeSpan worked = Environment.CpuUsage.TotalTime;
         MatNetwork? before = _places.GetValueOrDefault(node.Sender);
         _places[node.Sender] = place;
-        var doneAt = new Dictionary<ulong, long>();
-        var rounds = new Queue<SwitchConnection[]>(InsertionOrder.Split(
-            Switches, Order, MakesBeforeBreak, one => one.DatapathId == place.Switch, one => one.DatapathId == before?.Switch));
-        Next();
-
-        void Next()
+        long written = 0;
+        ChangeAll(place.Switch, before?.Switch, Change, static () => true, doneAt =>
         {
-            SwitchConnection[] round = rounds.Dequeue();
-            int missing = round.Length;
-            long written = 0;
-            foreach (SwitchConnection one in round)
-            {
-                Install(one, node, place, before);
-                if (UsesBarriers)
-                {
-                    one.Barrier(when =>
-                    {
-                        doneAt[one.DatapathId] = when;
-                        if (--missing == 0) // under the lock, as all of them
-                        {
-                            End(written);
-                        }
-                    });
-                }
-                written = Stopwatch.GetTimestamp(); // before: the answer may be there when the call returns
-                one.Flush(); // now, so that one works while the next is written to, and in this order
-                if (!UsesBarriers)
-                {
-                    written = doneAt[one.DatapathId] = Stopwatch.GetTimestamp();
-                }
-            }
-            if (!UsesBarriers)
-            {
-                End(written);
-            }
-        }
-
-        void End(long written)
-        {
-            if (rounds.Count > 0)
-            {
-                Next();
-                return;
-            }
             worked = Environment.CpuUsage.TotalTime - worked;
-            var update = new MatUpdate(node.Sender, before?.Mobile, place.Mobile, heardAt, now, written, doneAt, worked);
+            long writtenAt = UsesBarriers ? written : doneAt.Values.Max();
+            var update = new MatUpdate(node.Sender, before?.Mobile, place.Mobile, heardAt, now, writtenAt, doneAt, worked);
             _updates.Add(update);
             double milliseconds = Stopwatch.GetElapsedTime(heardAt, update.LastDoneAt).TotalMilliseconds;
             say($"{Ipv4Text.Format(node.Sender)} is at {Ipv4Text.Format(place.Mobile)}: "
                 + $"{doneAt.Count} switches {(UsesBarriers ? "have it" : "were written to")} {milliseconds:0.00} ms after the RARP");
+        });
+
+        void Change(SwitchConnection one)
+        {
+            Install(one, node, place, before);
+            written = Stopwatch.GetTimestamp();
         }
     }
 

@@ -16,15 +16,15 @@ internal static class MatGuest
         for (int i = 0; i < moves.Count; i++)
         {
             MatMove move = moves[i];
-            long next = i + 1 < moves.Count ? moves[i + 1].Left : long.MaxValue;
+            long next = i + 1 < moves.Count ? moves[i + 1].Move.Leaving : long.MaxValue;
             lostAfterwards += udp.Record.LostBetween(move.Update.LastDoneAt, next);
-            run.Result.Add(new ScenarioMigration($"{Ipv4Text.Format(move.Update.Before!.Value)} to {Ipv4Text.Format(move.Update.After)}", move.Guest!)
+            run.Result.Add(new ScenarioMigration($"{Ipv4Text.Format(move.Update.Before!.Value)} to {Ipv4Text.Format(move.Update.After)}", move.Move.Figures!)
             {
                 Update = Stopwatch.GetElapsedTime(move.Update.LearnedAt, move.Update.LastDoneAt),
-                FlowMods = move.FlowMods,
-                Lost = udp.Record.LostBetween(move.Left, next),
-                PingGap = pings?.Record.LongestGapBetween(move.Left, move.Update.LastDoneAt),
-                TcpStall = tcp.LongestStallBetween(move.Left, move.Update.LastDoneAt),
+                FlowMods = move.Move.FlowMods,
+                Lost = udp.Record.LostBetween(move.Move.Leaving, next),
+                PingGap = pings?.Record.LongestGapBetween(move.Move.Leaving, move.Update.LastDoneAt),
+                TcpStall = tcp.LongestStallBetween(move.Move.Leaving, move.Update.LastDoneAt),
             });
         }
         double[] updates = [.. moves.Select(move => move.UpdateMilliseconds)];
@@ -36,7 +36,7 @@ internal static class MatGuest
             "from the guest's answer to the last barrier's reply", $"at most {MostUpdateMilliseconds:0} ms (median of the moves)",
             $"{Statistic.Median(tables):0.0} ms, {tables.Max():0.0} ms at most", Statistic.Median(tables) <= MostUpdateMilliseconds);
         run.CheckTime("packets lost that were sent after the last barrier's reply", "0", $"{lostAfterwards}", lostAfterwards == 0);
-        MigrationFigures[] guests = [.. moves.Select(move => move.Guest!)];
+        MigrationFigures[] guests = [.. moves.Select(move => move.Move.Figures!)];
         run.Figure(
             "QEMU's downtime", "none given",
             $"{Statistic.Median([.. guests.Select(guest => guest.Downtime.TotalMilliseconds)]):0} ms (median of {guests.Length}), at most {guests.Max(guest => guest.Downtime.TotalMilliseconds):0} ms");

@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using Softswitch.Datapath.Control;
 using Softswitch.Datapath.Flows;
 using Softswitch.Lab;
 using Softswitch.Lab.Measures;
@@ -84,39 +83,20 @@ internal static class MatHeld
         run.Record(LostMeanwhile, lost);
     }
 
-    /// <summary>Flow-mods and a barrier to each switch, while those before work, and then waits for all.</summary>
+    /// <summary>Flow-mods to each switch, while those before work, and then waits for all.</summary>
     /// <returns>When the last reply came.</returns>
     private static long Send(ScenarioRun run, SwitchConnection[] switches, FlowModCommand command, int count, int round)
     {
-        int missing = switches.Length;
-        long last = 0;
         foreach (SwitchConnection to in switches)
         {
             for (int i = 0; i < count; i++)
             {
                 to.Send(MatFlows.Translation(i, command, 0x0a80_0000 + ((uint)round << 20)));
             }
-            to.Barrier(when => // under the controller's lock, as all of them
-            {
-                last = Math.Max(last, when);
-                Volatile.Write(ref missing, missing - 1);
-            });
             to.Flush();
         }
-        run.WaitUntil(() => Volatile.Read(ref missing) == 0, "barriers are answered");
-        return last;
+        return run.Settle(switches);
     }
 
-    /// <summary>Translations that a switch holds; without a text for each, which the collector would tidy up during the moves.</summary>
-    private static int Count(LabSwitch one)
-    {
-        using ControlScope scope = one.Host.Control.Enter();
-        var all = new FlowFilter(FlowMatch.Any);
-        int count = 0;
-        for (uint cursor = 0; one.Host.Control.Flows.Next(ref cursor, all, out FlowStatistics flow);)
-        {
-            count += flow.Priority == MatFlows.Priority ? 1 : 0;
-        }
-        return count;
-    }
+    private static int Count(LabSwitch one) => one.CountFlows(static (in flow) => flow.Priority == MatFlows.Priority);
 }

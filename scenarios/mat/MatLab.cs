@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using Softswitch.Datapath.Headers;
 using Softswitch.Lab;
 using Softswitch.Ports.Tunnels.Settings;
@@ -23,7 +22,6 @@ internal sealed class MatLab
     private const ushort MobilePortAtFirst = 3;
     private const uint FirstHome = 0x0a00_000a; // 10.0.0.10
 
-    private static readonly TimeSpan AskAgain = TimeSpan.FromSeconds(1);
     private static readonly string[] Deletions = ["strict", "non-strict"];
 
     public MatLab(ScenarioRun run)
@@ -115,30 +113,12 @@ internal sealed class MatLab
     /// <summary>Waits for the routers to be known and registers the mobile node.</summary>
     public void Register(ScenarioRun run)
     {
-        long asked = Stopwatch.GetTimestamp();
-        run.WaitUntil(AreRoutersKnown, "the controller knows the router in all networks");
+        run.Insist(Controller.AskRouters, () => Controller.ReadyNetworks == Switches.Count, "the controller knows the router in all networks");
         Correspondent.Prepare(0);
-        Mobile.Prepare(0);
-        if (!run.Options.UsesGuests)
-        {
-            run.WaitUntil(() => IsUpAt(0), "the link at the first place is up");
-        }
+        run.Prepare(Mobile, 0);
         Mobile.AnnounceByRarp();
         run.WaitUntil(() => Controller.Updates.Count == 1, "the mobile node is registered");
-
-        bool AreRoutersKnown()
-        {
-            if (Stopwatch.GetElapsedTime(asked) > AskAgain)
-            {
-                Controller.AskRouters();
-                asked = Stopwatch.GetTimestamp();
-            }
-            return Controller.ReadyNetworks == Switches.Count;
-        }
     }
-
-    /// <summary>Whether the switch has the link to a place up.</summary>
-    public bool IsUpAt(int place) => Places[place].IsLinkUp(MobilePortOf(Places[place]));
 
     /// <summary>The address that the mobile node has at a switch.</summary>
     public static Be32 MobileAt(LabSwitch place) => MobileIn((int)place.DatapathId - 1);

@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using Softswitch.Lab;
 using Softswitch.Lab.Charts;
 using Softswitch.Lab.Measures;
 using Softswitch.Scenarios.Parameters;
@@ -134,40 +133,28 @@ internal sealed class MatMoves
 
     public void AddCharts()
     {
-        long start = _run.Result.Timeline.Start;
-        TimeSpan interval = TimeSpan.FromMilliseconds(50);
-        _run.Result.Add(new LineChart(
-            "Delay from the correspondent to the mobile node", new Axis("seconds"), new Axis("longest delay in 50 ms, ms"),
-            [new Series(_udp.Name, _udp.Record.DelaySeries(start, interval))], HasMarkers: false));
-        _run.Result.Add(new LineChart(
-            "Packets lost", new Axis("seconds"), new Axis("packets lost in 50 ms", Through: 10),
-            [new Series(_udp.Name, _udp.Record.LossSeries(start, interval))], HasMarkers: false));
+        _run.AddDelays("Delay from the correspondent to the mobile node", "delay", _udp);
+        _run.AddLosses("Packets lost", "packets", 10, _udp);
         _run.Result.Add(new LineChart(
             "TCP", new Axis("seconds"), new Axis("Mbit/s"),
-            [new Series("TCP CN to MN", _tcp.RateSeries(start, TimeSpan.FromMilliseconds(100)))], HasMarkers: false));
+            [new Series("TCP CN to MN", _tcp.RateSeries(_run.Result.Timeline.Start, TimeSpan.FromMilliseconds(100)))], HasMarkers: false));
     }
 
     private static MatMove Move(ScenarioRun run, MatLab lab, int place)
     {
         int known = lab.Controller.Updates.Count;
-        long flowMods = run.CountFlowMods();
-        lab.Mobile.Prepare(place);
-        if (!run.Options.UsesGuests)
-        {
-            // Of a TAP device the switch hears later than the host, and it takes nothing until then.
-            run.WaitUntil(() => lab.IsUpAt(place), "the link at the next place is up");
-        }
-        long left = run.Say($"the mobile node leaves {lab.Places[lab.Mobile.Current].Name} for {lab.Places[place].Name}");
-        MigrationFigures? guest = lab.Mobile.MoveTo(place);
         long? announced = null;
-        if (guest == null)
+        HostMove move = run.Move(
+            lab.Mobile, place, $"the mobile node leaves {lab.Places[lab.Mobile.Current].Name} for {lab.Places[place].Name}", Announce,
+            () => lab.Controller.Updates.Count > known, "all switches have the new address");
+        MatUpdate update = lab.Controller.Updates[known];
+        return new MatMove(move, announced ?? update.HeardAt, update);
+
+        void Announce()
         {
             announced = run.Say("it sends a RARP");
             lab.Mobile.AnnounceByRarp();
         }
-        run.WaitUntil(() => lab.Controller.Updates.Count > known, "all switches have the new address");
-        MatUpdate update = lab.Controller.Updates[known];
-        return new MatMove(left, announced ?? update.HeardAt, update, run.CountFlowMods() - flowMods, guest);
     }
 
     private void JudgeUpdates()
@@ -212,7 +199,7 @@ internal sealed class MatMoves
             "the stream goes on after the last move", "packets arrive", $"{summary.Received} of {summary.Sent}", _udp.Record.HasArrivedSince(last));
         _run.Check(
             "the TCP connection survives and carries what was sent", "alive, 0 bytes wrong", connection.ToString(),
-            connection.Failure == null && connection.WrongBytes == 0 && connection.Bytes > 0);
+            connection.IsWhole);
         _run.Figure("TCP's longest stall", "none given", $"{connection.LongestStall.TotalMilliseconds:0} ms");
     }
 
@@ -227,7 +214,7 @@ internal sealed class MatMoves
         {
             _run.Record(Confirming, Median(update => Stopwatch.GetElapsedTime(update.WrittenAt, update.LastDoneAt)));
             // Without barriers some are still to be carried out.
-            _run.Record(FlowMods, Statistic.Median([.. _moves.Select(move => (double)move.FlowMods)]));
+            _run.Record(FlowMods, Statistic.Median([.. _moves.Select(move => (double)move.Move.FlowMods)]));
         }
         _run.Record(Busy, Statistic.Median([.. _moves.Select(move => move.Update.BusyProcessors)]));
         _run.Record(FirstPacket, Statistic.Median([.. _moves.Select(move => _wires.FirstFrom(_lab.First, move).TotalMilliseconds)]));

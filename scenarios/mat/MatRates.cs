@@ -1,4 +1,3 @@
-using System.Globalization;
 using Softswitch.Scenarios.Parameters;
 
 namespace Softswitch.Scenarios.Mat;
@@ -7,7 +6,7 @@ namespace Softswitch.Scenarios.Mat;
 internal static class MatRates
 {
     private const double MostSlowdown = 0.05;
-    private const double CardRate = 4 * 1.488; // million 64-byte frames a second on a NetFPGA's four ports
+    private const double CardRate = 4 * ScenarioBench.LineRate; // of a NetFPGA's four ports
     private const int InUse = 1000;
 
     public static Measure Few { get; } = new("few_max_mpps", "through a thousand translations on one core (highest), Mpps");
@@ -20,13 +19,12 @@ internal static class MatRates
     {
         int many = run.Get(MatHeld.Translations);
         int inUse = Math.Min(InUse, many);
-        string seconds = run.Options.Small ? "0.2" : "0.6";
         var few = new List<double>();
         var all = new List<double>();
         for (int round = 0; round < run.Scale(5, 1); round++)
         {
-            few.Add(Measure(run, inUse, inUse, seconds));
-            all.Add(Measure(run, many, inUse, seconds));
+            few.Add(Measure(run, inUse, inUse));
+            all.Add(Measure(run, many, inUse));
         }
         // A core does several times what the ports of the paper's card can bring it; what counts is whether it still does as much as they do.
         double fewThrough = Math.Min(few.Max(), CardRate);
@@ -41,7 +39,6 @@ internal static class MatRates
         run.Record(All, all.Max());
     }
 
-    private static double Measure(ScenarioRun run, int flows, int inUse, string seconds) => ScenarioBench.Run(
-        run.Cancellation, "pipeline", "--match", "l3", "--actions", "readdress", "--flows", flows.ToString(CultureInfo.InvariantCulture),
-        "--traffic", inUse.ToString(CultureInfo.InvariantCulture), "--seconds", seconds)["mppsPerCpu"]!.GetValue<double>();
+    private static double Measure(ScenarioRun run, int flows, int inUse) => ScenarioBench.Run(
+        run, (0.2, 0.6), "pipeline", "--match", "l3", "--actions", "readdress", "--flows", $"{flows}", "--traffic", $"{inUse}")["mppsPerCpu"]!.GetValue<double>();
 }

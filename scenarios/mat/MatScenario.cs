@@ -1,6 +1,5 @@
 using System.Diagnostics;
 using Softswitch.Hosting.Configuration;
-using Softswitch.Lab;
 using Softswitch.Lab.Measures;
 using Softswitch.Scenarios.Parameters;
 
@@ -107,7 +106,7 @@ internal sealed class MatScenario : Scenario
         var lab = new MatLab(run);
         lab.Register(run);
         run.Record(SetUp, Stopwatch.GetElapsedTime(run.Result.Timeline.Start).TotalSeconds);
-        KeepTables(run, "before");
+        run.KeepTables("before");
         MatDatagrams.Check(run, lab);
         MatMoves.Rehearse(run, lab);
 
@@ -124,15 +123,7 @@ internal sealed class MatScenario : Scenario
         }
         run.Record(Memory, Machine.ResidentBytes / 1e6);
         moves.End();
-        KeepTables(run, "after");
+        run.KeepTables("after");
         moves.AddCharts();
-    }
-
-    private static void KeepTables(ScenarioRun run, string when)
-    {
-        foreach (LabSwitch one in run.Lab.Switches)
-        {
-            run.KeepTable(one, when);
-        }
     }
 }

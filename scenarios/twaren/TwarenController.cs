@@ -8,6 +8,7 @@ using Softswitch.OfAgent.Controllers;
 using Softswitch.OfAgent.Learning;
 using Softswitch.OfAgent.Text;
 using Softswitch.OfAgent.Wire;
+using Softswitch.Scenarios.Controllers;
 
 namespace Softswitch.Scenarios.Twaren;
 
@@ -46,7 +47,7 @@ internal sealed record RemovedFlow(ulong Switch, FlowMatch Match, FlowRemovedRea
 /// <param name="bridgedPorts">Ports of the layer-2 domain, the same on each of its switches that <see cref="SetPorts"/> does not name.</param>
 /// <param name="isAccess">Whether its switches are where hosts are.</param>
 internal sealed class TwarenController(string name, IReadOnlyList<ushort> bridgedPorts, bool isAccess, Action<string> say)
-    : OfController(new ControllerOptions { Name = name })
+    : ScenarioController(name)
 {
     private const ushort LearnedPriority = 1; // below whatever a file has
     private const ushort LearnedIdleSeconds = 5;
@@ -55,21 +56,15 @@ internal sealed class TwarenController(string name, IReadOnlyList<ushort> bridge
     private readonly Dictionary<ulong, TwarenBridge> _bridges = [];
     private readonly List<ArrivedPacket> _arrived = [];
     private readonly List<RemovedFlow> _removed = [];
-    private readonly List<string> _errors = [];
     private readonly HashSet<(ulong Switch, FlowMatch Match, ushort Priority)> _sent = [];
 
     /// <summary>How long reactive ARP flows live: the paper's fixed time.</summary>
     public ushort ArpSeconds { get; set; } = 5;
 
-    public string Name => name;
-
     /// <summary>IPv4 packets that reached it, in their order.</summary>
-    public IReadOnlyList<ArrivedPacket> Arrived => Copy(_arrived);
+    public IReadOnlyList<ArrivedPacket> Arrived => Read(() => _arrived.ToArray());
 
-    public IReadOnlyList<RemovedFlow> Removed => Copy(_removed);
-
-    /// <summary>What switches refused.</summary>
-    public IReadOnlyList<string> Errors => Copy(_errors);
+    public IReadOnlyList<RemovedFlow> Removed => Read(() => _removed.ToArray());
 
     /// <summary>Sends flows to their switches, those of a file that are to be sent.</summary>
     /// <exception cref="TestbedException">A switch is not here.</exception>
@@ -81,7 +76,7 @@ internal sealed class TwarenController(string name, IReadOnlyList<ushort> bridge
             {
                 Send(Get(flow.Switch), flow.Flow.Match, flow.Flow.Priority, flow.Flow.Actions, Insertion.Proactive);
             }
-            FlushOwn();
+            FlushSwitches();
         }
     }
 
@@ -129,7 +124,7 @@ internal sealed class TwarenController(string name, IReadOnlyList<ushort> bridge
                     Send(Get(flow.Switch), flow.Flow.Match, flow.Flow.Priority, flow.Flow.Actions, insertion);
                 }
             }
-            FlushOwn();
+            FlushSwitches();
         }
     }
 
@@ -150,7 +145,7 @@ internal sealed class TwarenController(string name, IReadOnlyList<ushort> bridge
                     told.Add(connection.DatapathId);
                 }
             }
-            FlushOwn();
+            FlushSwitches();
         }
         return told;
     }
@@ -163,7 +158,7 @@ internal sealed class TwarenController(string name, IReadOnlyList<ushort> bridge
             BridgeOf(datapathId).WithdrawAll();
             _sent.RemoveWhere(one => one.Switch == datapathId);
             Get(datapathId).Send(new FlowMod { Command = FlowModCommand.Delete, Match = FlowMatch.Any });
-            FlushOwn();
+            FlushSwitches();
         }
     }
 
@@ -180,7 +175,7 @@ internal sealed class TwarenController(string name, IReadOnlyList<ushort> bridge
                 match = FlowMatch.Any with { DlDst = machine, Wildcards = FlowWildcards.All & ~FlowWildcards.DlDst };
                 connection.Send(new FlowMod { Command = FlowModCommand.Delete, Match = match });
             }
-            FlushOwn();
+            FlushSwitches();
         }
     }
 
@@ -209,8 +204,6 @@ internal sealed class TwarenController(string name, IReadOnlyList<ushort> bridge
     protected override void OnFlowRemoved(SwitchConnection from, in FlowRemoved removed) =>
         _removed.Add(new RemovedFlow(from.DatapathId, removed.Match, removed.Reason, removed.Duration));
 
-    protected override void OnError(SwitchConnection from, uint xid, OfError error) => _errors.Add($"{from.DatapathId:x}: {error.Name}");
-
     /// <summary>A flow straight to the destination, if ARP has shown where it is at this switch; else the packet goes the way it would have gone.</summary>
     private FlowAction[] AnswerDemand(SwitchConnection from, TwarenBridge bridge, in FlowMatch packet)
     {
@@ -231,7 +224,7 @@ internal sealed class TwarenController(string name, IReadOnlyList<ushort> bridge
         FlowAction[] actions = [FlowAction.SetDlDst(address), FlowAction.Output(port)];
         if (Send(from, match, OnDemandPriority, actions, Insertion.OnDemand) && bridge.Demands++ == 0)
         {
-            say($"{name}: {Ipv4Text.Format(Be32.FromHost(packet.NwSrc))} to {Ipv4Text.Format(Be32.FromHost(packet.NwDst))}: a flow on demand, to {address} at port {port}");
+            say($"{Name}: {Ipv4Text.Format(Be32.FromHost(packet.NwSrc))} to {Ipv4Text.Format(Be32.FromHost(packet.NwDst))}: a flow on demand, to {address} at port {port}");
         }
         return actions;
     }
@@ -296,8 +289,6 @@ internal sealed class TwarenController(string name, IReadOnlyList<ushort> bridge
         return _sent.Add((to.DatapathId, match, priority));
     }
 
-    private SwitchConnection Get(ulong datapathId) => Find(datapathId) ?? throw new TestbedException($"{name}: switch {datapathId:x} is not connected");
-
     private TwarenBridge BridgeOf(ulong datapathId)
     {
         if (!_bridges.TryGetValue(datapathId, out TwarenBridge? bridge))
@@ -305,21 +296,5 @@ internal sealed class TwarenController(string name, IReadOnlyList<ushort> bridge
             _bridges.Add(datapathId, bridge = new TwarenBridge(bridgedPorts, []));
         }
         return bridge;
-    }
-
-    private List<T> Copy<T>(List<T> list)
-    {
-        lock (HandlerLock)
-        {
-            return [.. list];
-        }
-    }
-
-    private void FlushOwn()
-    {
-        foreach (SwitchConnection connection in Switches)
-        {
-            connection.Flush();
-        }
     }
 }

@@ -59,8 +59,7 @@ internal static class TwarenMove
         }
         run.Check(
             "W's TCP connection with the guest survives the move and carries what was sent, there and back", "alive, 0 bytes wrong",
-            connection.ToString(),
-            connection.Failure == null && connection.WrongBytes == 0 && connection.Bytes > 0);
+            connection.ToString(), connection.IsWhole);
         bool isProactive = InsertionOf(run) == Insertion.Proactive;
         foreach (Move move in moves)
         {

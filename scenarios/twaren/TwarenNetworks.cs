@@ -67,7 +67,7 @@ internal sealed class TwarenNetworks
     {
         long began = Stopwatch.GetTimestamp();
         Send([], [.. _fixed, .. _flows]);
-        long loaded = TwarenSteps.Settle(_run, Connections(null));
+        long loaded = _run.Settle(Connections(null));
         _run.Record(TwarenMeasures.Load, Stopwatch.GetElapsedTime(began, loaded).TotalMilliseconds);
         TwarenSteps.Reach(_run, _lab.Moved, _lab.Neighbour.Address, "R");
         if (ReachesPeer)
@@ -154,7 +154,7 @@ internal sealed class TwarenNetworks
             Send([], early);
             if (HasBarriers)
             {
-                TwarenSteps.Settle(_run, Connections(early.Select(flow => flow.Switch)));
+                _run.Settle(Connections(early.Select(flow => flow.Switch)));
             }
             come = [.. come.Except(early)];
         }
@@ -164,7 +164,7 @@ internal sealed class TwarenNetworks
         ulong[] told = [.. _lab.Controllers.SelectMany(controller => controller.ForgetArp(TwarenLab.Moved.HardwareAddress))];
         Send(gone, come);
         long done = Stopwatch.GetTimestamp();
-        long answered = TwarenSteps.Settle(_run, Connections(told.Concat(gone.Concat(come).Concat(early).Select(flow => flow.Switch))));
+        long answered = _run.Settle(Connections(told.Concat(gone.Concat(come).Concat(early).Select(flow => flow.Switch))));
         var update = new Update(leaving, arrived, HasBarriers ? answered : done, _run.CountFlowMods() - flowMods);
         _run.Say($"VM-S is in campus {campus + 1}, {update.FlowMods} flow-mods, {update.Time.TotalMilliseconds:0.00} ms", update.Done);
         _flows = next;
@@ -214,8 +214,7 @@ internal sealed class TwarenNetworks
                 ? "every switch has all entries of Figures 5 and 6 for where VM-S is, and no others of a file"
                 : "no switch has more entries of Figures 5 and 6 than there are for where VM-S is",
             $"{devices} switches", $"{right} switches", right == devices);
-        string[] refused = [.. _lab.Controllers.SelectMany(controller => controller.Errors)];
-        _run.Check("no switch has refused anything", "0", refused.Length == 0 ? "0" : string.Join(", ", refused), refused.Length == 0);
+        TwarenSteps.JudgeRefusals(_run, _lab.Controllers);
     }
 
     // Of a host on an access switch, which no file has.

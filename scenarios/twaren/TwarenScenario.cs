@@ -87,8 +87,7 @@ internal sealed class TwarenScenario : Scenario
             lab.StandIn(run);
             TwarenScale.Run(run, lab, new TwarenWires(run, lab));
         }
-        string[] refused = [.. lab.Controllers.SelectMany(controller => controller.Errors)];
-        run.Check("no switch has refused anything", "0", refused.Length == 0 ? "0" : string.Join(", ", refused), refused.Length == 0);
+        TwarenSteps.JudgeRefusals(run, lab.Controllers);
     }
 
     /// <summary>Nothing is loaded yet: the controllers bridge.</summary>
@@ -197,7 +196,7 @@ internal sealed class TwarenScenario : Scenario
             summary.Lost == 0 && tunnel == 2 * summary.Sent && gateway == 2 * summary.Sent);
         run.Record(TwarenMeasures.Triangle, summary.MedianDelay.TotalMilliseconds);
         run.Result.Add("triangle", summary.ToJson());
-        run.Result.Add(TwarenShortcut.Chart("VM-S to VM-T by the triangle route", run, pings));
+        run.AddDelays("VM-S to VM-T by the triangle route", "round trip", pings);
         return summary;
     }
 

@@ -3,7 +3,6 @@ using System.Text.Json.Nodes;
 using Softswitch.Datapath.Flows;
 using Softswitch.Datapath.Pipeline;
 using Softswitch.Lab;
-using Softswitch.Lab.Charts;
 using Softswitch.Lab.Measures;
 using Softswitch.OfAgent.Text;
 using Softswitch.Scenarios.Parameters;
@@ -42,7 +41,7 @@ internal static class TwarenShortcut
         wires.Drain();
 
         run.Result.Add($"Table 2, {how}", summary.ToJson());
-        run.Result.Add(Chart($"VM-S to VM-T with Table 2, {how}", run, pings));
+        run.AddDelays($"VM-S to VM-T with Table 2, {how}", "round trip", pings);
         run.Figure(
             $"round trip VM-S to VM-T, AcS2 {how}", "none given",
             $"{around.MedianDelay.TotalMilliseconds:0.00} ms by the triangle route, {summary.MedianDelay.TotalMilliseconds:0.00} ms straight; the first ping {first.TotalMilliseconds:0.0} ms");
@@ -54,10 +53,7 @@ internal static class TwarenShortcut
         {
             JudgeCard(run, lab.SecondAccess);
         }
-        foreach (LabSwitch device in run.Lab.Switches)
-        {
-            run.KeepTable(device, $"after, {how}");
-        }
+        run.KeepTables($"after, {how}");
         if (run.Result.Measures.ContainsKey(TwarenMeasures.FirstPing))
         {
             return; // the card's, after those of software
@@ -76,10 +72,6 @@ internal static class TwarenShortcut
         MatchText.Append(text, flow.Flow.Match, flow.Flow.Priority);
         return text.ToString();
     }
-
-    public static LineChart Chart(string title, ScenarioRun run, PingStream pings) => new(
-        title, new Axis("seconds"), new Axis("longest round trip in 50 ms, ms"),
-        [new Series(pings.Name, pings.Record.DelaySeries(run.Result.Timeline.Start, TimeSpan.FromMilliseconds(50)))], HasMarkers: false);
 
     /// <summary>AcS2 goes on as a NetFPGA card, and Table 2 with it.</summary>
     public static void RunOnCard(ScenarioRun run, TwarenLab lab, TwarenWires wires, StreamSummary around)

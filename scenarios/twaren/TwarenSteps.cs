@@ -1,9 +1,8 @@
-using Softswitch.Datapath.Control;
 using Softswitch.Datapath.Flows;
 using Softswitch.Datapath.Headers;
 using Softswitch.Lab;
 using Softswitch.Lab.Measures;
-using Softswitch.OfAgent.Controllers;
+using Softswitch.Scenarios.Controllers;
 
 namespace Softswitch.Scenarios.Twaren;
 
@@ -15,21 +14,12 @@ internal static class TwarenSteps
 
     /// <summary>Returns when the switches have done all that the controllers sent them.</summary>
     /// <returns>When the last said so (Stopwatch.GetTimestamp).</returns>
-    public static long Settle(ScenarioRun run, TwarenLab lab) => Settle(run, lab.Controllers.SelectMany(controller => controller.Switches));
+    public static long Settle(ScenarioRun run, TwarenLab lab) => run.Settle(lab.Controllers.SelectMany(controller => controller.Switches));
 
-    /// <summary>As the other, of these switches.</summary>
-    public static long Settle(ScenarioRun run, IEnumerable<SwitchConnection> switches)
+    public static void JudgeRefusals(ScenarioRun run, IEnumerable<TwarenController> controllers)
     {
-        SwitchConnection[] all = [.. switches];
-        long[] answered = new long[all.Length];
-        for (int i = 0; i < all.Length; i++)
-        {
-            int place = i;
-            all[i].Barrier(when => Volatile.Write(ref answered[place], when));
-            all[i].Flush();
-        }
-        run.WaitUntil(() => answered.All(when => when != 0), "every switch answers a barrier");
-        return answered.Append(0).Max();
+        Refusal[] refused = [.. controllers.SelectMany(controller => controller.Refusals)];
+        run.Check("no switch has refused anything", "0", refused.Length == 0 ? "0" : string.Join<Refusal>(", ", refused), refused.Length == 0);
     }
 
     /// <summary>Pings until there is an answer.</summary>
@@ -48,17 +38,8 @@ internal static class TwarenSteps
     }
 
     /// <summary>As <see cref="ScenarioRun.Check"/>, of packets that are all to arrive: a load that is set may be too much.</summary>
-    public static void CheckLoss(ScenarioRun run, string what, string wanted, string found, bool holds)
-    {
-        if (TwarenParameters.LoadIsSet(run.Values))
-        {
-            run.CheckTime(what, wanted, found, holds);
-        }
-        else
-        {
-            run.Check(what, wanted, found, holds);
-        }
-    }
+    public static void CheckLoss(ScenarioRun run, string what, string wanted, string found, bool holds) =>
+        run.Check(what, wanted, found, holds, isTime: TwarenParameters.LoadIsSet(run.Values));
 
     /// <summary>Packets that a UDP stream of so many seconds can have.</summary>
     public static int CapacityFor(double perSecond, double seconds) => (int)Math.Ceiling(perSecond * (seconds + Slack));
@@ -71,19 +52,6 @@ internal static class TwarenSteps
 
     /// <summary>How many entries of a switch came in this way.</summary>
     /// <param name="filter">Which of them; null for all.</param>
-    public static int CountEntries(LabSwitch device, Insertion? insertion, Func<FlowMatch, bool>? filter = null)
-    {
-        DatapathControl control = device.Host.Control;
-        int count = 0;
-        using (control.Enter())
-        {
-            var all = new FlowFilter(FlowMatch.Any);
-            uint cursor = 0;
-            while (control.Flows.Next(ref cursor, all, out FlowStatistics flow))
-            {
-                count += (insertion == null || flow.Cookie == (ulong)insertion) && (filter == null || filter(flow.Match)) ? 1 : 0;
-            }
-        }
-        return count;
-    }
+    public static int CountEntries(LabSwitch device, Insertion? insertion, Func<FlowMatch, bool>? filter = null) => device.CountFlows(
+        (in flow) => (insertion == null || flow.Cookie == (ulong)insertion) && (filter == null || filter(flow.Match)));
 }

@@ -1,9 +1,8 @@
 using System.Diagnostics;
-using Softswitch.Datapath.Flows;
 using Softswitch.Datapath.Headers;
 using Softswitch.OfAgent.Controllers;
 using Softswitch.OfAgent.Wire;
-using Softswitch.Scenarios.Parameters;
+using Softswitch.Scenarios.Controllers;
 
 namespace Softswitch.Scenarios.Victor;
 
@@ -30,61 +29,20 @@ internal sealed record BindingChange(Binding? Before, Binding After, long HeardA
 /// </remarks>
 internal sealed class VictorController(
     MacAddress routerAddress, IReadOnlySet<Be32> gateways, IReadOnlyDictionary<ulong, ForwardingElement> topology, Action<string> say)
-    : OfController(new ControllerOptions { Name = "VICTOR controller" })
+    : SteppedController("VICTOR controller")
 {
     private readonly Dictionary<Be32, Binding> _bindings = [];
     private readonly List<BindingChange> _changes = [];
-    private readonly List<(uint Xid, OfError Error)> _errors = [];
-
-    /// <summary>One of <see cref="InsertionOrder"/>.</summary>
-    public string Order { get; init; } = InsertionOrder.Together;
-
-    /// <summary>Whether the element where a machine is has confirmed its entry before the others get theirs.</summary>
-    public bool MakesBeforeBreak { get; init; }
-
-    /// <summary>Whether an element that was sent an entry has it only when it says so.</summary>
-    public bool UsesBarriers { get; init; } = true;
 
     /// <summary>The address table.</summary>
-    public IReadOnlyList<Binding> Bindings
-    {
-        get
-        {
-            lock (HandlerLock)
-            {
-                return [.. _bindings.Values];
-            }
-        }
-    }
+    public IReadOnlyList<Binding> Bindings => Read(() => _bindings.Values.ToArray());
 
     /// <summary>Changes that every element has confirmed, in their order.</summary>
-    public IReadOnlyList<BindingChange> Changes
-    {
-        get
-        {
-            lock (HandlerLock)
-            {
-                return [.. _changes];
-            }
-        }
-    }
-
-    /// <summary>What switches refused, with the xid it was sent under.</summary>
-    public IReadOnlyList<(uint Xid, OfError Error)> Errors
-    {
-        get
-        {
-            lock (HandlerLock)
-            {
-                return [.. _errors];
-            }
-        }
-    }
+    public IReadOnlyList<BindingChange> Changes => Read(() => _changes.ToArray());
 
     protected override void OnConnected(SwitchConnection from)
     {
-        from.Send("arp,actions=CONTROLLER:65535");
-        from.Send("rarp,actions=CONTROLLER:65535");
+        UploadArp(from);
         from.Send("priority=1,ip,actions=drop"); // "if no binding is found for v, the packet is discarded" (§2): its counter counts them
     }
 
@@ -103,7 +61,7 @@ internal sealed class VictorController(
                 Register(known with { Element = from.DatapathId, Port = packetIn.InPort }, now);
             }
         }
-        else if (Ipv4Text.IsUnicast(arp.Sender) && !arp.SenderHardware.IsMulticast)
+        else if (IsFromHost(arp))
         {
             Register(new Binding(arp.Sender, arp.SenderHardware, from.DatapathId, packetIn.InPort), now);
         }
@@ -113,8 +71,6 @@ internal sealed class VictorController(
         }
     }
 
-    protected override void OnError(SwitchConnection from, uint xid, OfError error) => _errors.Add((xid, error));
-
     private void Register(Binding binding, long now)
     {
         Binding? before = _bindings.GetValueOrDefault(binding.Address);
@@ -123,49 +79,17 @@ internal sealed class VictorController(
             return;
         }
         _bindings[binding.Address] = binding; // in the old one's place: one active binding
-        IReadOnlyList<SwitchConnection> elements = [.. Switches];
-        IEnumerable<SwitchConnection[]> steps = InsertionOrder.Split(
-            elements, Order, MakesBeforeBreak, one => one.DatapathId == binding.Element, one => one.DatapathId == before?.Element);
-        Take(new Queue<SwitchConnection[]>(steps), binding, doneAt =>
+        // Unless another binding has taken its place meanwhile.
+        ChangeAll(binding.Element, before?.Element, element => Install(element, binding), () => _bindings[binding.Address] == binding, doneAt =>
         {
-            _changes.Add(new BindingChange(before, binding, now, doneAt));
+            var change = new BindingChange(before, binding, now, doneAt.Values.Max());
+            _changes.Add(change);
             say($"{Ipv4Text.Format(binding.Address)} is at {topology[binding.Element].Name} port {binding.Port}: "
-                + $"{elements.Count} elements have it after {Stopwatch.GetElapsedTime(now, doneAt).TotalMilliseconds:0.00} ms");
+                + $"{doneAt.Count} elements have it after {Stopwatch.GetElapsedTime(now, change.DoneAt).TotalMilliseconds:0.00} ms");
         });
         if (before != null && before.Element != binding.Element)
         {
             ProxyInOldSubnet(before);
-        }
-    }
-
-    /// <summary>Brings a binding to the elements of each step when those of the one before have it.</summary>
-    /// <param name="onAll">Gets the time when the last had it; not called if another binding has taken its place by then.</param>
-    private void Take(Queue<SwitchConnection[]> steps, Binding binding, Action<long> onAll)
-    {
-        SwitchConnection[] step = steps.Dequeue();
-        foreach (SwitchConnection element in step)
-        {
-            Install(element, binding);
-        }
-        if (UsesBarriers)
-        {
-            BarrierAll(step, answers => GoOn(answers.DefaultIfEmpty(Stopwatch.GetTimestamp()).Max()));
-        }
-        else
-        {
-            GoOn(Stopwatch.GetTimestamp());
-        }
-
-        void GoOn(long when)
-        {
-            if (steps.Count == 0)
-            {
-                onAll(when);
-            }
-            else if (_bindings[binding.Address] == binding)
-            {
-                Take(steps, binding, onAll);
-            }
         }
     }
 
@@ -202,10 +126,7 @@ internal sealed class VictorController(
             : target.Element == from.DatapathId ? target.HardwareAddress : routerAddress;
         if (answer is { } address)
         {
-            SendFrame(from, port, new ArpMessage(ArpMessage.Reply, address, request.Target, request.SenderHardware, request.Sender).ToFrame(request.SenderHardware));
+            AnswerArp(from, port, request, address);
         }
     }
-
-    private static void SendFrame(SwitchConnection element, ushort port, byte[] frame) =>
-        element.Send(new PacketOut { Actions = [FlowAction.Output(port)], Data = frame });
 }

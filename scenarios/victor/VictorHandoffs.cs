@@ -1,7 +1,6 @@
 using System.Diagnostics;
 using Softswitch.Datapath.Headers;
 using Softswitch.Lab;
-using Softswitch.Lab.Charts;
 using Softswitch.Lab.Machines;
 using Softswitch.Lab.Measures;
 
@@ -114,28 +113,17 @@ internal sealed class VictorHandoffs
     private VictorMove Move(int place)
     {
         int known = _lab.Controller.Changes.Count;
-        long flowMods = _run.CountFlowMods();
-        _lab.Mobile.Prepare(place);
-        if (_lab.Mobile is LabHost)
-        {
-            _run.WaitUntil(() => _lab.IsUpAt(place), "the link at the next place is up");
-        }
-        long left = _run.Say($"handoff: the VM leaves {(place == 1 ? "FE1 for FE3" : "FE3 for FE1")}");
-        MigrationFigures? figures = _lab.Mobile.MoveTo(place);
-        long announced = Stopwatch.GetTimestamp();
-        if (figures == null)
-        {
-            _lab.Mobile.Announce();
-        }
-        _run.WaitUntil(() => _lab.Controller.Changes.Count > known, "all elements have the new binding");
-        if (figures != null)
+        HostMove move = _run.Move(
+            _lab.Mobile, place, $"handoff: the VM leaves {(place == 1 ? "FE1 for FE3" : "FE3 for FE1")}", _lab.Mobile.Announce,
+            () => _lab.Controller.Changes.Count > known, "all elements have the new binding");
+        long announced = move.Arrived;
+        if (move.Figures != null)
         {
             _run.Tap(_lab.Mobile, place).Drain();
-            left = figures.Stopped;
-            announced = _announcements[place].FirstAfter(left) ?? throw new TestbedException("the VM's arrival is registered, but nothing announced it");
+            announced = _announcements[place].FirstAfter(move.Left) ?? throw new TestbedException("the VM's arrival is registered, but nothing announced it");
         }
-        _run.Say(figures == null ? "the VM broadcasts an ARP" : "the VM's arrival is announced", announced);
-        return new VictorMove(place, left, announced, _lab.Controller.Changes[known], _run.CountFlowMods() - flowMods, figures);
+        _run.Say(move.Figures == null ? "the VM broadcasts an ARP" : "the VM's arrival is announced", announced);
+        return new VictorMove(move, announced, _lab.Controller.Changes[known]);
     }
 
     /// <summary>With the VM at FE3 and the others where the paper has them, FE2's table must have the paper's entries for them.</summary>
@@ -287,23 +275,22 @@ internal sealed class VictorHandoffs
 
     private void AddCharts(PingStream[] streams)
     {
-        long start = _run.Result.Timeline.Start;
-        TimeSpan interval = TimeSpan.FromMilliseconds(50);
-        _run.Result.Add(new LineChart(
-            "Round trip during the handoffs", new Axis("seconds"), new Axis("longest round trip in 50 ms, ms"),
-            [.. streams.Select(stream => new Series(stream.Name, stream.Record.DelaySeries(start, interval)))], HasMarkers: false));
-        _run.Result.Add(new LineChart(
-            "Pings lost", new Axis("seconds"), new Axis("pings lost in 50 ms", Through: MostLost),
-            [.. streams.Select(stream => new Series(stream.Name, stream.Record.LossSeries(start, interval)))], HasMarkers: false));
+        _run.AddDelays("Round trip during the handoffs", "round trip", streams);
+        _run.AddLosses("Pings lost", "pings", MostLost, streams);
     }
 
     /// <summary>A handoff. Times are Stopwatch.GetTimestamp's.</summary>
-    /// <param name="Left">When the VM stood still.</param>
     /// <param name="Announced">When the first that told of its arrival was on the cable there.</param>
-    /// <param name="FlowMods">That all elements carried out for it.</param>
-    /// <param name="Figures">The hypervisor's; null of a namespace.</param>
-    private sealed record VictorMove(int Place, long Left, long Announced, BindingChange Change, long FlowMods, MigrationFigures? Figures)
+    private sealed record VictorMove(HostMove Move, long Announced, BindingChange Change)
     {
+        public int Place => Move.Place;
+
+        public long Left => Move.Left;
+
+        public long FlowMods => Move.FlowMods;
+
+        public MigrationFigures? Figures => Move.Figures;
+
         public TimeSpan Update => Stopwatch.GetElapsedTime(Announced, Change.DoneAt);
     }
 }

@@ -110,9 +110,6 @@ internal sealed class VictorLab
 
     public LabHost Correspondent { get; }
 
-    /// <summary>Whether the element has the link to one of the mobile machine's places up.</summary>
-    public bool IsUpAt(int place) => place == 0 ? First.IsLinkUp(MobileAtFirst) : Third.IsLinkUp(MobileAtThird);
-
     /// <summary>All but the one that moves.</summary>
     public IReadOnlyList<LabHost> Stay { get; }
 

@@ -135,19 +135,8 @@ internal sealed partial class XenflowController
     }
 
     /// <summary>Goes on once these switches have confirmed all before; at once, and with the time now, where the move does not wait.</summary>
-    private static void After(FlowMove move, IReadOnlyList<SwitchConnection> told, Action<long> next)
-    {
-        if (move.Steps.Waits)
-        {
-            BarrierAll(told, answers => next(answers.Max()));
-            return;
-        }
-        foreach (SwitchConnection one in told)
-        {
-            one.Flush(); // each step is sent before the next all the same
-        }
-        next(Stopwatch.GetTimestamp());
-    }
+    private static void After(FlowMove move, IReadOnlyList<SwitchConnection> told, Action<long> next) =>
+        Change(told, move.Steps.Waits, static _ => { }, times => next(times.Max()));
 
     /// <summary>
     /// Sends a probe by each link to where the router was. A link switch's barrier says that it sends nothing there any more, not that what it sent has been

@@ -7,6 +7,7 @@ using Softswitch.OfAgent.Controllers;
 using Softswitch.OfAgent.Learning;
 using Softswitch.OfAgent.Text;
 using Softswitch.OfAgent.Wire;
+using Softswitch.Scenarios.Controllers;
 
 namespace Softswitch.Scenarios.Xenflow;
 
@@ -23,7 +24,7 @@ internal sealed record PortNews(ulong DatapathId, PortStatusReason Reason, ushor
 /// <param name="place">The machine it is on.</param>
 internal sealed partial class XenflowController(
     (MacAddress Left, MacAddress Right) addresses, IReadOnlyDictionary<ulong, RouterPorts> machines, IReadOnlyList<LinkSwitch> links, ulong place)
-    : OfController(new ControllerOptions { Name = "XenFlow controller" })
+    : ScenarioController("XenFlow controller")
 {
     /// <summary>Interfaces of the virtual machine, as its routing table names them.</summary>
     public const string LeftInterface = "leg0";
@@ -49,28 +50,12 @@ internal sealed partial class XenflowController(
     public long Unroutable => Volatile.Read(ref _unroutable);
 
     /// <summary>Ports that came, went or changed, in the order they were told.</summary>
-    public IReadOnlyList<PortNews> PortNews
-    {
-        get
-        {
-            lock (HandlerLock)
-            {
-                return [.. _portNews];
-            }
-        }
-    }
+    public IReadOnlyList<PortNews> PortNews => Read(() => _portNews.ToArray());
 
     /// <summary>The routing daemon's table, now. Flows to where the way has changed are taken out: they come back on demand.</summary>
     public RoutingTable? Table
     {
-        get
-        {
-            lock (HandlerLock)
-            {
-                return _table;
-            }
-        }
-
+        get => Read(() => _table);
         set
         {
             lock (HandlerLock)
@@ -104,7 +89,7 @@ internal sealed partial class XenflowController(
     {
         lock (HandlerLock)
         {
-            SwitchConnection device = Find(place) ?? throw new TestbedException("flows cannot be made in advance: the switch is not connected");
+            SwitchConnection device = Get(place);
             RouterPorts ports = machines[place];
             foreach (byte[] frame in frames)
             {

@@ -1,5 +1,3 @@
-using System.Diagnostics;
-using Softswitch.Datapath.Control;
 using Softswitch.Datapath.Flows;
 using Softswitch.Datapath.Headers;
 using Softswitch.Lab;
@@ -33,6 +31,9 @@ internal sealed class XenflowLab : IDisposable
     // Of their ports: what arrives while the processor does something else for some ten milliseconds.
     private const string Slots = "rx-slots=16384";
 
+    /// <summary>Hosts ask again and again: a frame may come before the switches' flows are in force, or be lost where too much was sent.</summary>
+    public static readonly TimeSpan AskInterval = TimeSpan.FromMilliseconds(200);
+
     private const ulong FirstMachine = 0xa1;
     private const ulong SecondMachine = 0xa2;
     private const ulong FirstLink = 0xb1;
@@ -44,7 +45,6 @@ internal sealed class XenflowLab : IDisposable
     private static readonly MacAddress RouterLeft = Mac("02:00:00:00:00:02");
     private static readonly MacAddress RouterRight = Mac("02:00:00:00:00:03");
 
-    private static readonly TimeSpan AskInterval = TimeSpan.FromMilliseconds(200);
     private static readonly TimeSpan ProbeInterval = TimeSpan.FromMilliseconds(50);
 
     private readonly RoutingDaemon _daemon;
@@ -117,66 +117,32 @@ internal sealed class XenflowLab : IDisposable
     {
         int count = 0;
         long packets = 0;
-        using (device.Host.Control.Enter())
+        device.VisitFlows((in flow) =>
         {
-            var all = new FlowFilter(FlowMatch.Any);
-            uint cursor = 0;
-            while (device.Host.Control.Flows.Next(ref cursor, all, out FlowStatistics flow))
+            if (flow.Match.Wildcards == FlowWildcards.None)
             {
-                if (flow.Match.Wildcards == FlowWildcards.None)
-                {
-                    count++;
-                    packets += (long)flow.PacketCount;
-                }
+                count++;
+                packets += (long)flow.PacketCount;
             }
-        }
+        });
         return (count, packets);
     }
 
     /// <summary>Lets the router's kernel learn its neighbours, from the ARP requests they send it; returns when the controller knows of them.</summary>
-    public void Introduce(ScenarioRun run) => AskUntil(
-        run,
+    public void Introduce(ScenarioRun run) => run.Insist(
         () =>
         {
             Ask(Sender, Address("198.18.0.254"));
             Ask(Receiver, Address("198.20.0.254"));
         },
         () => Controller.Table is { } table && table.Find(Sender.Address) != null && table.Find(Address("198.19.0.1")) != null,
-        "the virtual router knows its neighbours");
-
-    /// <summary>Asks again and again, as hosts do: a frame may come before the switches' flows are in force, or be lost where too much was sent.</summary>
-    public static void AskUntil(ScenarioRun run, Action ask, Func<bool> isKnown, string what)
-    {
-        long asked = 0;
-        run.WaitUntil(
-            () =>
-            {
-                if (Stopwatch.GetElapsedTime(asked) > AskInterval)
-                {
-                    ask();
-                    asked = Stopwatch.GetTimestamp();
-                }
-                return isKnown();
-            },
-            what);
-    }
+        "the virtual router knows its neighbours", AskInterval);
 
     /// <summary>Moves the router's flows to the other machine; returns when the last switch has confirmed.</summary>
     public FlowMove MoveFlows(ScenarioRun run, MoveSteps steps)
     {
         FlowMove move = Controller.Move(There.DatapathId, steps);
-        long probed = Stopwatch.GetTimestamp();
-        run.WaitUntil(
-            () =>
-            {
-                if (Stopwatch.GetElapsedTime(probed) > ProbeInterval)
-                {
-                    Controller.ProbeAgain();
-                    probed = Stopwatch.GetTimestamp();
-                }
-                return move.IsDone;
-            },
-            "the flows have moved");
+        run.Insist(Controller.ProbeAgain, () => move.IsDone, "the flows have moved", ProbeInterval);
         return move;
     }
 

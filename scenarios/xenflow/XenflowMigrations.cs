@@ -130,23 +130,22 @@ internal sealed class XenflowMigrations(ScenarioRun run, XenflowLab lab)
         if (made.Length > 0)
         {
             // Overload loses packets at a rate that nobody has searched, and broken rules do at any.
-            Action<string, string, string, bool> judgeLoss = run.IsUsual() ? run.Check : run.CheckTime;
-            Action<string, string, string, bool> judgeEntries = _making.AreSafe ? run.Check : run.CheckTime;
+            bool isLossTime = !run.IsUsual();
             long lost = made.Sum(trial => trial.Lost);
             string rates = string.Join(", ", made.Select(trial => $"{trial.Asked:0} ({trial.OfferedPerSecond:0} on average)"));
-            judgeLoss(
+            run.Check(
                 $"{size.Name}: lost by moving make before break, at every rate up to {highest:0} a second", "0",
                 $"{lost} of {made.Sum(trial => trial.Offered)} at {rates}; "
-                + $"{points.Sum(point => point.Again)} trials were repeated that lost packets though each met an entry", lost == 0);
+                + $"{points.Sum(point => point.Again)} trials were repeated that lost packets though each met an entry", lost == 0, isLossTime);
             JudgeMoment(size.Name, made);
             double blocked = made.Max(trial => trial.BlockedMilliseconds);
-            judgeLoss($"{size.Name}: blocked time", "0 ms", $"{blocked:0.0} ms", blocked == 0);
+            run.Check($"{size.Name}: blocked time", "0 ms", $"{blocked:0.0} ms", blocked == 0, isLossTime);
             long strays = made.Sum(trial => trial.PacketIns + trial.Decided.Values.Sum());
-            judgeEntries($"{size.Name}: packets that met no entry while the flows moved", "0", $"{strays}", strays == 0);
+            run.Check($"{size.Name}: packets that met no entry while the flows moved", "0", $"{strays}", strays == 0, isTime: !_making.AreSafe);
             bool areComplete = points.All(point => point.IsComplete && point.Made!.Move!.Flows.Count == _flows);
-            judgeEntries(
+            run.Check(
                 $"{size.Name}: after each move the one switch has all the flows and the other none", $"{_flows} and 0",
-                areComplete ? $"{_flows} and 0" : "not so", areComplete);
+                areComplete ? $"{_flows} and 0" : "not so", areComplete, isTime: !_making.AreSafe);
         }
         XenflowTrial[] broken = [.. points.Select(point => point.Broken).OfType<XenflowTrial>()];
         if (broken.Length > 0)

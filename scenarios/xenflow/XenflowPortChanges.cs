@@ -40,10 +40,9 @@ internal static class XenflowPortChanges
         {
             XenflowMeasures.Record(run, [trial]);
         }
-        Action<string, string, string, bool> judge = run.IsUsual() ? run.Check : run.CheckTime;
-        judge(
+        run.Check(
             $"packets of other ports lost meanwhile, at {rate:0} a second", "0", trial.Lost == 0 ? $"0 of {trial.Offered}" : $"{trial.Lost} of {trial.Offered}: {trial.DescribeLoss()}",
-            trial.Lost == 0);
+            trial.Lost == 0, isTime: !run.IsUsual());
         int moved = Told(lab, before, PortStatusReason.Add, lab.Machine2, 13) + Told(lab, before, PortStatusReason.Add, lab.Machine2, 14);
         run.Check(
             "the whole router goes from machine 1 to machine 2 meanwhile, its interfaces first, then its flows", $"2 ports, {flows} flows",

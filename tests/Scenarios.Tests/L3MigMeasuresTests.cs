@@ -1,5 +1,6 @@
 using System.Net;
 using System.Net.Sockets;
+using Softswitch.Lab.Measures;
 using Softswitch.Scenarios.L3Mig;
 using Softswitch.Testing;
 
@@ -18,7 +19,7 @@ public sealed class L3MigMeasuresTests
     public void A_gap_counts_for_a_phase_as_far_as_it_lies_in_it(int from, int to, int gap)
     {
         long[] times = [.. Enumerable.Range(0, 31).Where(time => time is < 20 or >= 25).Select(time => time * Second)];
-        Assert.Equal(TimeSpan.FromSeconds(gap), L3MigWires.LongestGap(times, from * Second, to * Second));
+        Assert.Equal(TimeSpan.FromSeconds(gap), Statistic.LongestGap(times, from * Second, to * Second, isCut: true));
     }
 
     [Theory]
@@ -69,7 +70,7 @@ public sealed class L3MigMeasuresTests
             CleanUpFlowMods = 0,
             Outage = new L3MigOutage(none, none, none),
             Copy = null,
-            Moved = new L3MigMoved(left, left, 0, null),
+            Moved = new L3MigMoved(new HostMove(Place: 1, left, left, FlowMods: 0, Figures: null), left),
         };
     }
 

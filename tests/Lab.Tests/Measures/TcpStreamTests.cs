@@ -1,13 +1,12 @@
 using System.Net.Sockets;
-using Softswitch.Lab;
-using Softswitch.Scenarios.L3Mig;
+using Softswitch.Lab.Measures;
 using Softswitch.Testing;
 
-namespace Softswitch.Scenarios.Tests;
+namespace Softswitch.Lab.Tests.Measures;
 
-/// <summary>The copy from one hypervisor to the other, between two namespaces.</summary>
+/// <summary>A copy from one hypervisor to the other, between two namespaces.</summary>
 [Trait("Ring", "peers")]
-public sealed class MemoryCopyTests : IDisposable
+public sealed class TcpStreamTests : IDisposable
 {
     private const ushort From = 49_152;
     private const ushort To = 8002;
@@ -15,7 +14,7 @@ public sealed class MemoryCopyTests : IDisposable
     private readonly LabHost _source;
     private readonly LabHost _destination;
 
-    public MemoryCopyTests()
+    public TcpStreamTests()
     {
         Needs.Namespaces();
         _source = LabHost.Numbered(1);
@@ -33,10 +32,10 @@ public sealed class MemoryCopyTests : IDisposable
     [Fact]
     public void Connection_handed_over_carries_what_else_there_is_from_the_next_byte_on()
     {
-        using MemoryCopy copy = MemoryCopy.Start(_source, _destination, _destination.Address, From, To);
-        Eventually.True(() => copy.Received > 10_000_000, () => $"{copy.Received} bytes have arrived");
+        using TcpStream copy = TcpStream.StartCopy(_source, _destination, _destination.Address, From, To);
+        Eventually.True(() => copy.Arrived > 10_000_000, () => $"{copy.Arrived} bytes have arrived");
 
-        CopySummary summary = copy.HandOver(out Socket from, out Socket to);
+        TcpSummary summary = copy.HandOver(out Socket from, out Socket to);
         from.Send([1, 2, 3]);
         byte[] received = new byte[16];
         int length = to.Receive(received);
@@ -49,11 +48,11 @@ public sealed class MemoryCopyTests : IDisposable
     public void Bounded_copy_sends_so_many_bytes_and_no_more()
     {
         const long bound = 3_000_001;
-        using MemoryCopy copy = MemoryCopy.Start(_source, _destination, _destination.Address, From, To, most: 0);
+        using TcpStream copy = TcpStream.StartCopy(_source, _destination, _destination.Address, From, To, most: 0);
         copy.Bound(bound);
-        Eventually.True(() => copy.Received >= bound, () => $"{copy.Received} bytes have arrived");
+        Eventually.True(() => copy.Arrived >= bound, () => $"{copy.Arrived} bytes have arrived");
 
-        CopySummary summary = copy.Stop();
+        TcpSummary summary = copy.Stop();
 
         Assert.True(summary.IsWhole, $"{summary}");
         Assert.Equal(bound, summary.Bytes);
