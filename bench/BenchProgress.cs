@@ -1,3 +1,4 @@
+using Softswitch.Bench.Sides;
 using Softswitch.Ports.Linux.Files;
 
 namespace Softswitch.Bench;

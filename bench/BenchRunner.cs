@@ -1,3 +1,4 @@
+using Softswitch.Bench.Sides;
 using Softswitch.Hosting.Configuration;
 using Softswitch.Hosting.Processes;
 using Softswitch.Lab.Measures;

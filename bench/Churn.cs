@@ -1,4 +1,5 @@
 using Softswitch.Bench.Flows;
+using Softswitch.Bench.Sides;
 using Softswitch.Datapath.Flows;
 using Softswitch.Datapath.Headers;
 using Softswitch.Lab.Measures;

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using Softswitch.Bench.Flows;
+using Softswitch.Bench.Sides;
 using Softswitch.Datapath.Control;
 using Softswitch.Datapath.Flows;
 using Softswitch.Lab;

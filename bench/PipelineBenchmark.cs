@@ -1,5 +1,6 @@
 using Softswitch.Bench.Attacks;
 using Softswitch.Bench.Flows;
+using Softswitch.Bench.Sides;
 using Softswitch.Datapath.Control;
 using Softswitch.Datapath.Flows;
 using Softswitch.Datapath.Headers;

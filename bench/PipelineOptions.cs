@@ -1,4 +1,5 @@
 using Softswitch.Bench.Attacks;
+using Softswitch.Bench.Sides;
 using Softswitch.Lab.Measures;
 
 namespace Softswitch.Bench;

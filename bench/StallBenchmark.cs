@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Globalization;
 using System.Text.Json.Nodes;
+using Softswitch.Bench.Sides;
 using Softswitch.Lab;
 using Softswitch.Lab.Measures;
 

@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using Softswitch.Bench.Sides;
 using Softswitch.Hosting.Configuration;
 using Softswitch.Lab.Measures;
 

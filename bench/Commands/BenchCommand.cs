@@ -1,8 +1,8 @@
 using System.CommandLine;
 using System.Globalization;
 using Softswitch.Bench.Attacks;
-using Softswitch.Bench.Compare;
 using Softswitch.Bench.Flows;
+using Softswitch.Bench.Sides;
 using Softswitch.Hosting.Configuration;
 using Softswitch.Lab.Measures;
 using Softswitch.NetFpga.Registers;

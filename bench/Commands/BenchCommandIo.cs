@@ -1,5 +1,6 @@
 using System.CommandLine;
 using Softswitch.Bench.Io;
+using Softswitch.Bench.Sides;
 using Softswitch.Lab.Measures;
 
 namespace Softswitch.Bench.Commands;

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using Softswitch.Bench.Compare;
 using Softswitch.Bench.Report;
+using Softswitch.Bench.Sides;
 using Softswitch.Hosting.Configuration;
 
 namespace Softswitch.Bench.Commands;

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using Softswitch.Bench.Sides;
 using Softswitch.Hosting.Configuration;
 using Softswitch.Lab;
 using Softswitch.Lab.Measures;

@@ -1,5 +1,6 @@
 using System.ComponentModel;
 using System.Globalization;
+using Softswitch.Bench.Sides;
 using Softswitch.Hosting.Configuration;
 using Softswitch.Lab;
 using Softswitch.OfAgent.Client;

@@ -1,3 +1,5 @@
+using Softswitch.Bench.Sides;
+
 namespace Softswitch.Bench.Io;
 
 /// <summary>Two hosts at a switch, with iperf3 between them.</summary>

@@ -1,3 +1,4 @@
+using Softswitch.Bench.Sides;
 using Softswitch.Lab;
 using Softswitch.Lab.Linux;
 using Softswitch.Lab.Measures;

@@ -1,4 +1,5 @@
 using Softswitch.Bench.Compare;
+using Softswitch.Bench.Sides;
 using Softswitch.Hosting.Configuration;
 using Softswitch.Lab.Measures;
 using Softswitch.OfAgent.Client;

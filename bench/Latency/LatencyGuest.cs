@@ -1,4 +1,4 @@
-using Softswitch.Bench.Io;
+using Softswitch.Bench.Sides;
 using Softswitch.Bench.Vhost;
 using Softswitch.Lab;
 using Softswitch.Lab.Linux;

@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using Softswitch.Bench.Io;
 using Softswitch.Bench.Sides;
 using Softswitch.Lab.Measures;
 

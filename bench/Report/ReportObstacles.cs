@@ -1,4 +1,4 @@
-using Softswitch.Bench.Compare;
+using Softswitch.Bench.Sides;
 using Softswitch.Bench.Vhost;
 using Softswitch.Ports.Linux;
 using Softswitch.Ports.Linux.Processes;

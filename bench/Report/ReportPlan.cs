@@ -2,6 +2,7 @@ using static System.Globalization.CultureInfo;
 using Softswitch.Bench.Attacks;
 using Softswitch.Bench.Compare;
 using Softswitch.Bench.Io;
+using Softswitch.Bench.Sides;
 using Softswitch.Bench.Topology;
 using Softswitch.Bench.Vhost;
 

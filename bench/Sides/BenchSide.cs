@@ -1,5 +1,4 @@
 using System.Text.Json.Nodes;
-using Softswitch.Bench.Io;
 using Softswitch.Datapath.Flows;
 using Softswitch.Lab.Measures;
 

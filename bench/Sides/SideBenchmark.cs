@@ -1,4 +1,3 @@
-using Softswitch.Bench.Compare;
 using Softswitch.Hosting.Configuration;
 using Softswitch.Lab;
 using Softswitch.Lab.Measures;

@@ -1,5 +1,6 @@
 using System.Globalization;
 using Softswitch.Bench.Compare;
+using Softswitch.Bench.Sides;
 using Softswitch.Hosting.Configuration;
 
 namespace Softswitch.Bench.Topology;

@@ -1,6 +1,6 @@
 using System.Globalization;
-using Softswitch.Bench.Compare;
 using Softswitch.Bench.Io;
+using Softswitch.Bench.Sides;
 using Softswitch.Datapath.Headers;
 using Softswitch.Lab;
 using Softswitch.Lab.Machines;

@@ -2,7 +2,7 @@ using System.ComponentModel;
 using System.Diagnostics;
 using System.Globalization;
 using System.Text.RegularExpressions;
-using Softswitch.Bench.Compare;
+using Softswitch.Bench.Sides;
 using Softswitch.Datapath.Headers;
 using Softswitch.Hosting.Configuration;
 using Softswitch.Lab;

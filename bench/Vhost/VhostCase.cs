@@ -1,5 +1,5 @@
 using Softswitch.Bench.Compare;
-using Softswitch.Bench.Io;
+using Softswitch.Bench.Sides;
 using Softswitch.Datapath.Flows;
 using Softswitch.Hosting.Configuration;
 

@@ -1,4 +1,3 @@
-using Softswitch.Bench.Io;
 using Softswitch.Bench.Sides;
 using Softswitch.Lab.Measures;
 

@@ -1,5 +1,6 @@
 using Softswitch.Bench.Compare;
 using Softswitch.Bench.Io;
+using Softswitch.Bench.Sides;
 using Softswitch.Hosting.Configuration;
 using Softswitch.Lab.Measures;
 using Softswitch.Ports.Linux.Processes;

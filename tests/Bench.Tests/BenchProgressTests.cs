@@ -1,3 +1,4 @@
+using Softswitch.Bench.Sides;
 using Softswitch.Testing;
 
 namespace Softswitch.Bench.Tests;

@@ -1,3 +1,4 @@
+using Softswitch.Bench.Sides;
 using Softswitch.OfAgent.Client;
 
 namespace Softswitch.Bench.Tests;

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using Softswitch.Bench.Io;
+using Softswitch.Bench.Sides;
 using Softswitch.Datapath.Flows;
 using Softswitch.Datapath.Headers;
 using Softswitch.Ports.Linux.Processes;

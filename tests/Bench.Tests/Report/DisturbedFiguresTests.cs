@@ -1,5 +1,6 @@
 using System.Text.Json.Nodes;
 using Softswitch.Bench.Report;
+using Softswitch.Bench.Sides;
 using Softswitch.Lab.Charts;
 
 namespace Softswitch.Bench.Tests.Report;

@@ -1,5 +1,5 @@
 using System.Text.Json;
-using Softswitch.Bench.Compare;
+using Softswitch.Bench.Sides;
 
 namespace Softswitch.EndToEnd.Tests.Harness;
 

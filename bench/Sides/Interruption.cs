@@ -2,7 +2,7 @@ using Softswitch.Hosting.Configuration;
 using Softswitch.Lab;
 using Softswitch.OfAgent.Client;
 
-namespace Softswitch.Bench;
+namespace Softswitch.Bench.Sides;
 
 /// <summary>How a benchmark that is to end early takes leave of what it is doing.</summary>
 internal static class Interruption

@@ -2,7 +2,7 @@ using Softswitch.Datapath.Flows;
 using Softswitch.Datapath.Ports;
 using Softswitch.OfAgent.Client;
 
-namespace Softswitch.Bench.Io;
+namespace Softswitch.Bench.Sides;
 
 /// <summary>How a switch takes packets from Linux interfaces.</summary>
 internal enum IoBackend

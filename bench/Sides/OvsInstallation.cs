@@ -1,6 +1,6 @@
 using Softswitch.Lab;
 
-namespace Softswitch.Bench.Compare;
+namespace Softswitch.Bench.Sides;
 
 /// <summary>Open vSwitch as it is installed here, with DPDK or without.</summary>
 /// <param name="Version">As the switch says it: <c>Open vSwitch 3.1.0, DPDK 22.11.11</c>.</param>

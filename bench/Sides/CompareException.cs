@@ -1,4 +1,4 @@
-namespace Softswitch.Bench;
+namespace Softswitch.Bench.Sides;
 
 /// <summary>A row that cannot be measured as it should be; the other rows can.</summary>
 internal sealed class CompareException : Exception

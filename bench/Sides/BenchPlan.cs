@@ -1,6 +1,6 @@
 using System.Globalization;
 
-namespace Softswitch.Bench;
+namespace Softswitch.Bench.Sides;
 
 /// <summary>What a benchmark is about to measure, and how long that takes from its start to its result where nobody else works.</summary>
 /// <param name="What">For people, a few words.</param>
