@@ -1,7 +1,6 @@
 using System.Net;
 using System.Net.Sockets;
 using Softswitch.Datapath.Headers;
-using Softswitch.Lab.Measures;
 using Softswitch.Ports;
 
 namespace Softswitch.Lab;
@@ -53,7 +52,9 @@ internal interface IMobileHost
     /// <returns>How long its answer took; null if there was none in this time.</returns>
     TimeSpan? Ping(Be32 to, TimeSpan patience);
 
-    /// <summary>Looks at the cable to a place.</summary>
-    /// <param name="path">A capture file to write; null for none.</param>
-    WireTap OpenTap(int place, string? path);
+    /// <summary>Where the cable to a place can be looked at.</summary>
+    CableEnd CableTo(int place);
 }
+
+/// <summary>An end of a cable: an interface of a node, or without a name a port of a switch, seen from the far end.</summary>
+internal readonly record struct CableEnd(LabNode? Node, string? InterfaceName, ushort Port = 0);

@@ -3,7 +3,6 @@ using System.Net;
 using System.Net.Sockets;
 using Softswitch.Datapath.Headers;
 using Softswitch.Lab.Linux;
-using Softswitch.Lab.Measures;
 using Softswitch.Ports;
 using Softswitch.Ports.Linux.Netlink;
 using Softswitch.Ports.Linux.Processes;
@@ -176,7 +175,7 @@ internal sealed class LabHost(string name, MacAddress hardwareAddress, Ipv4Prefi
     }
 
     /// <inheritdoc/>
-    public WireTap OpenTap(int place, string? path) => WireTap.Open(this, InterfaceOf(place), path);
+    public CableEnd CableTo(int place) => new(this, InterfaceOf(place));
 
     public override void Dispose()
     {

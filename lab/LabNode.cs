@@ -46,6 +46,9 @@ internal class LabNode : IDisposable
     /// <summary>What shows a person the inside, on this machine's command line.</summary>
     public virtual string AccessCommand => $"{EnterCommand} ip address";
 
+    /// <summary>The reason why it is not there any more; null while it is.</summary>
+    public virtual string? FindFailure() => null;
+
     /// <summary>Runs code on a thread inside: sockets it opens belong there.</summary>
     public void Run(Action action) => Network.Run(action);
 

@@ -2,7 +2,6 @@ using System.Net;
 using Softswitch.Datapath.Headers;
 using Softswitch.Hosting;
 using Softswitch.Hosting.Configuration;
-using Softswitch.Lab.Machines;
 using Softswitch.OfAgent.Connections;
 using Softswitch.OfAgent.Controllers;
 using Softswitch.Ports.Tunnels.Settings;
@@ -67,15 +66,6 @@ internal sealed class Testbed : IDisposable
         device.AddPort(Lay(host, device, port, options));
     }
 
-    /// <summary>A cable from a virtual machine to a port of a switch: one of the places where the machine may be.</summary>
-    /// <param name="options">As above.</param>
-    public void Connect(LabMachine machine, LabSwitch device, ushort port, string options = "")
-    {
-        string kind = machine.Connect(device, port);
-        device.AddPort($"{port}={kind}{(options.Length == 0 ? string.Empty : $",{options}")}");
-        _cables.Add(new LabCable(machine, device, "eth0", $"{port}"));
-    }
-
     /// <summary>A cable from a host to a port of a switch that runs, in place of the one there was.</summary>
     public void Reconnect(LabHost host, LabSwitch device, ushort port)
     {
@@ -89,15 +79,8 @@ internal sealed class Testbed : IDisposable
         device.PlugIn(Lay(host, device, port, options: string.Empty));
     }
 
-    /// <summary>Boots the machines there are, one after the other; their switches run.</summary>
-    /// <exception cref="TestbedException">One does not boot.</exception>
-    public void StartMachines()
-    {
-        foreach (LabMachine machine in _nodes.OfType<LabMachine>())
-        {
-            machine.Start();
-        }
-    }
+    /// <summary>Draws a cable that a node has laid itself.</summary>
+    public void Draw(LabCable cable) => _cables.Add(cable);
 
     /// <summary>A cable from a router to a port of a switch.</summary>
     /// <param name="options">Of the port, such as <c>address=10.0.0.1/24,gateway=10.0.0.254</c>.</param>
@@ -205,7 +188,7 @@ internal sealed class Testbed : IDisposable
     /// <summary>What ended a switch's thread or a machine that must not end; null while all run.</summary>
     public string? FindFailure() =>
         Switches.Where(device => device.IsStarted && device.Host.Failed.IsCancellationRequested).Select(device => $"{device.Name} has failed").FirstOrDefault()
-        ?? _nodes.OfType<LabMachine>().Select(machine => machine.FindFailure()).FirstOrDefault(failure => failure != null)
+        ?? _nodes.Select(node => node.FindFailure()).FirstOrDefault(failure => failure != null)
         ?? (Wiring.UsesCards && Switches.All(device => device.IsStarted && !device.IsOnCard)
             ? $"no switch here can be a card: {Switches.First().FindWhyNoCard()}"
             : null);

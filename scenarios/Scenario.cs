@@ -1,11 +1,16 @@
 using Softswitch.Lab;
-using Softswitch.Scenarios.Parameters;
 
 namespace Softswitch.Scenarios;
 
 /// <summary>One of the systems from the papers.</summary>
 internal abstract class Scenario
 {
+    /// <summary>The exit code of a run whose checks have not all passed.</summary>
+    public const int NotPassed = 1;
+
+    /// <summary>The exit code of one that was interrupted; as a shell says of SIGINT.</summary>
+    public const int Interrupted = 130;
+
     /// <summary>As on the command line.</summary>
     public abstract string Name { get; }
 

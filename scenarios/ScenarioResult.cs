@@ -1,6 +1,5 @@
 using System.Text.Json.Nodes;
 using Softswitch.Lab.Charts;
-using Softswitch.Scenarios.Parameters;
 
 namespace Softswitch.Scenarios;
 

@@ -6,7 +6,6 @@ using Softswitch.Lab.Machines;
 using Softswitch.Lab.Measures;
 using Softswitch.OfAgent.Controllers;
 using Softswitch.Ports.Tunnels.Settings;
-using Softswitch.Scenarios.Parameters;
 
 namespace Softswitch.Scenarios;
 
@@ -171,7 +170,7 @@ internal sealed class ScenarioRun : IDisposable
     public WireTap Tap(LabNode node, string interfaceName) => Tap(node, node.Name, interfaceName, path => WireTap.Open(node, interfaceName, path));
 
     /// <summary>As the other, at the end of a host that moves.</summary>
-    public WireTap Tap(IMobileHost host, int place) => Tap(host, host.Name, NameOf(place), path => host.OpenTap(place, path));
+    public WireTap Tap(IMobileHost host, int place) => Tap(host, host.Name, NameOf(place), path => WireTap.Open(host, place, path));
 
     private WireTap Tap(object node, string nodeName, string interfaceName, Func<string?, WireTap> open)
     {

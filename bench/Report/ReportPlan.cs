@@ -1,5 +1,4 @@
 using static System.Globalization.CultureInfo;
-using Softswitch.Bench.Attacks;
 using Softswitch.Bench.Compare;
 using Softswitch.Bench.Io;
 using Softswitch.Bench.Sides;

@@ -4,7 +4,6 @@ using System.Net.Sockets;
 using System.Text.Json.Nodes;
 using System.Text.RegularExpressions;
 using Softswitch.Datapath.Headers;
-using Softswitch.Lab.Measures;
 using Softswitch.Ports.Tunnels.Settings;
 
 namespace Softswitch.Lab.Machines;
@@ -224,12 +223,9 @@ internal sealed partial class LabMachine(string name, MacAddress hardwareAddress
     }
 
     /// <inheritdoc/>
-    public WireTap OpenTap(int place, string? path) => _places[place].Switch is { } device
-        ? WireTap.Open(device, _places[place].Port, path)
-        : throw new InvalidOperationException($"{Name}: place {place} is no port of a switch of the lab");
+    public CableEnd CableTo(int place) => new(_places[place].Switch, InterfaceName: null, _places[place].Port);
 
-    /// <summary>The reason why the machine is not there any more; null while it is.</summary>
-    public string? FindFailure() => _places.Select(place => place.Qemu?.FindFailure()).FirstOrDefault(failure => failure != null);
+    public override string? FindFailure() => _places.Select(place => place.Qemu?.FindFailure()).FirstOrDefault(failure => failure != null);
 
     public override void Dispose()
     {

@@ -49,6 +49,16 @@ internal sealed class WireTap : IDisposable
     /// <param name="path">As above.</param>
     public static WireTap Open(LabSwitch device, ushort port, string? path) => Open($"{device.Name} port {port}", new PortCapture(device, port), path);
 
+    /// <summary>Starts to look at the cable to a place of a host.</summary>
+    /// <param name="path">As above.</param>
+    public static WireTap Open(IMobileHost host, int place, string? path) =>
+        host.CableTo(place) switch
+        {
+            (LabSwitch device, null, var port) => Open(device, port, path),
+            ({ } node, { } interfaceName, _) => Open(node, interfaceName, path),
+            _ => throw new InvalidOperationException($"{host.Name}: place {place} is no port of a switch of the lab"),
+        };
+
     private static WireTap Open(string name, IFrameSource capture, string? path)
     {
         try

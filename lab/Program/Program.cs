@@ -3,7 +3,7 @@ using Softswitch.Bench.Commands;
 using Softswitch.Commands;
 using Softswitch.Lab.Demo;
 using Softswitch.Lab.Manual;
-using Softswitch.Scenarios;
+using Softswitch.Scenarios.Commands;
 
 Dictionary<string, Func<Command>> commands = new()
 {

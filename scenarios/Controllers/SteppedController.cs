@@ -1,5 +1,4 @@
 using Softswitch.OfAgent.Controllers;
-using Softswitch.Scenarios.Parameters;
 
 namespace Softswitch.Scenarios.Controllers;
 

@@ -6,8 +6,8 @@ namespace Softswitch.Scenarios.Sweeps;
 /// <summary>A point of a paper's figure, or a cell of its table, in the names of our parameters and measures.</summary>
 /// <param name="Source">Figure or table: <c>Fig. 9</c>.</param>
 /// <param name="Page">Empty where it is not known.</param>
-/// <param name="Measure">Of <see cref="Parameters.Measure.Name"/>.</param>
-/// <param name="Key">Of <see cref="Parameters.Parameter.Key"/>: what X is a value of.</param>
+/// <param name="Measure">Of <see cref="Scenarios.Measure.Name"/>.</param>
+/// <param name="Key">Of <see cref="Scenarios.Parameter.Key"/>: what X is a value of.</param>
 /// <param name="Series">For the legend.</param>
 /// <param name="X">A number, or a word where the parameter's values are.</param>
 /// <param name="Note">For people: what has to be known of it.</param>

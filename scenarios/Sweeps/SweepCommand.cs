@@ -2,7 +2,6 @@ using System.CommandLine;
 using Softswitch.Hosting.Configuration;
 using Softswitch.Hosting.Processes;
 using Softswitch.Lab;
-using Softswitch.Scenarios.Report;
 
 namespace Softswitch.Scenarios.Sweeps;
 
@@ -89,12 +88,12 @@ internal static class SweepCommand
             bool passed = sweep.Run(signal.Token);
             WritePage(); // also where nothing was left to do: the paper's points may be more than before
             Console.Out.WriteLine($"{Path.Combine(path, SweepFolder.TableName)}, {Path.Combine(path, folder.PageName)}");
-            return passed ? 0 : ScenarioCommand.NotPassed;
+            return passed ? 0 : Scenario.NotPassed;
         }
         catch (OperationCanceledException)
         {
             Console.Error.WriteLine($"softswitch scenario: interrupted after {folder.Runs.Count} runs; the same command goes on");
-            return ScenarioCommand.Interrupted;
+            return Scenario.Interrupted;
         }
 
         SweepOutcome Make(SweepPoint point)

@@ -2,7 +2,6 @@ using System.Globalization;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using Softswitch.Hosting.Configuration;
-using Softswitch.Scenarios.Parameters;
 
 namespace Softswitch.Scenarios.Sweeps;
 

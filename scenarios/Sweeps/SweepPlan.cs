@@ -1,6 +1,5 @@
 using System.Globalization;
 using Softswitch.Hosting.Configuration;
-using Softswitch.Scenarios.Parameters;
 
 namespace Softswitch.Scenarios.Sweeps;
 

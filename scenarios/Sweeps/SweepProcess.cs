@@ -25,7 +25,7 @@ internal static class SweepProcess
             ArgumentsOf(plan, point), Limit, cancellation, new Dictionary<string, string> { [Owner] = $"{Environment.ProcessId}" });
         Disturbance machine = watch.ReadMachine();
         TimeSpan duration = Stopwatch.GetElapsedTime(began);
-        if (run.Said.ExitCode == ScenarioCommand.Interrupted)
+        if (run.Said.ExitCode == Scenario.Interrupted)
         {
             // By the terminal's Ctrl-C, which comes to all at once.
             throw new OperationCanceledException(cancellation);

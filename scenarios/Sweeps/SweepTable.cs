@@ -1,6 +1,5 @@
 using System.Globalization;
 using Softswitch.Lab.Measures;
-using Softswitch.Scenarios.Parameters;
 
 namespace Softswitch.Scenarios.Sweeps;
 

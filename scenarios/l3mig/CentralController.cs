@@ -2,7 +2,6 @@ using System.Diagnostics;
 using Softswitch.Datapath.Flows;
 using Softswitch.Datapath.Headers;
 using Softswitch.Lab;
-using Softswitch.Scenarios.Parameters;
 
 namespace Softswitch.Scenarios.L3Mig;
 

@@ -1,6 +1,5 @@
 using Softswitch.Lab;
 using Softswitch.Lab.Linux;
-using Softswitch.Scenarios.Parameters;
 
 namespace Softswitch.Scenarios.L3Mig;
 

@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using Softswitch.Scenarios.Parameters;
 using Change = (Softswitch.Scenarios.L3Mig.PathFlow Flow, Softswitch.Datapath.Flows.FlowModCommand Command);
 
 namespace Softswitch.Scenarios.L3Mig;

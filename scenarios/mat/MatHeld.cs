@@ -3,7 +3,6 @@ using Softswitch.Datapath.Flows;
 using Softswitch.Lab;
 using Softswitch.Lab.Measures;
 using Softswitch.OfAgent.Controllers;
-using Softswitch.Scenarios.Parameters;
 
 namespace Softswitch.Scenarios.Mat;
 

@@ -1,7 +1,7 @@
 using Softswitch.Datapath.Headers;
 using Softswitch.Lab;
+using Softswitch.Lab.Machines;
 using Softswitch.Ports.Tunnels.Settings;
-using Softswitch.Scenarios.Parameters;
 using static Softswitch.Lab.LabText;
 
 namespace Softswitch.Scenarios.Mat;

@@ -1,7 +1,6 @@
 using System.Diagnostics;
 using Softswitch.Hosting.Configuration;
 using Softswitch.Lab.Measures;
-using Softswitch.Scenarios.Parameters;
 
 namespace Softswitch.Scenarios.Mat;
 

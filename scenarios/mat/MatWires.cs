@@ -2,7 +2,6 @@ using System.Diagnostics;
 using Softswitch.Datapath.Headers;
 using Softswitch.Lab;
 using Softswitch.Lab.Measures;
-using Softswitch.Scenarios.Parameters;
 
 namespace Softswitch.Scenarios.Mat;
 

@@ -1,4 +1,3 @@
-using Softswitch.Scenarios.Parameters;
 
 namespace Softswitch.Scenarios.Twaren;
 

@@ -2,7 +2,6 @@ using System.Diagnostics;
 using Softswitch.Lab;
 using Softswitch.Lab.Measures;
 using Softswitch.OfAgent.Text;
-using Softswitch.Scenarios.Parameters;
 
 namespace Softswitch.Scenarios.Twaren;
 

@@ -6,7 +6,6 @@ using Softswitch.Lab.Charts;
 using Softswitch.Lab.Measures;
 using Softswitch.OfAgent.Controllers;
 using Softswitch.OfAgent.Text;
-using Softswitch.Scenarios.Parameters;
 
 namespace Softswitch.Scenarios.Twaren;
 

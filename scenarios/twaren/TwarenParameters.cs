@@ -1,6 +1,5 @@
 using Softswitch.Hosting.Configuration;
 using Softswitch.Lab.Measures;
-using Softswitch.Scenarios.Parameters;
 
 namespace Softswitch.Scenarios.Twaren;
 

@@ -1,5 +1,6 @@
 using Softswitch.Datapath.Headers;
 using Softswitch.Lab;
+using Softswitch.Lab.Machines;
 using static Softswitch.Lab.LabText;
 
 namespace Softswitch.Scenarios.Victor;

@@ -8,7 +8,6 @@ using Softswitch.Lab.Measures;
 using Softswitch.OfAgent.Controllers;
 using Softswitch.OfAgent.Text;
 using Softswitch.OfAgent.Wire;
-using Softswitch.Scenarios.Parameters;
 
 namespace Softswitch.Scenarios.Victor;
 

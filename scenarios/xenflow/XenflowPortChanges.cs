@@ -1,6 +1,5 @@
 using Softswitch.Datapath.Control;
 using Softswitch.Lab;
-using Softswitch.Scenarios.Parameters;
 
 namespace Softswitch.Scenarios.Xenflow;
 

@@ -1,7 +1,6 @@
 using System.Text.Json.Nodes;
 using Softswitch.Lab;
 using Softswitch.Lab.Measures;
-using Softswitch.Scenarios.Parameters;
 
 namespace Softswitch.Scenarios.Xenflow;
 

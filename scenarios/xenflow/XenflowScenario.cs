@@ -2,7 +2,6 @@ using Softswitch.Datapath.Headers;
 using Softswitch.Hosting.Configuration;
 using Softswitch.Lab;
 using Softswitch.Lab.Measures;
-using Softswitch.Scenarios.Parameters;
 
 namespace Softswitch.Scenarios.Xenflow;
 

@@ -5,7 +5,6 @@ using Softswitch.Lab;
 using Softswitch.Lab.Linux;
 using Softswitch.Lab.Measures;
 using Softswitch.Ports.Linux;
-using Softswitch.Scenarios.Parameters;
 
 namespace Softswitch.Scenarios.Xenflow;
 

@@ -1,7 +1,6 @@
 using Softswitch.Datapath.Headers;
 using Softswitch.Hosting.Configuration;
 using Softswitch.Scenarios.L3Mig;
-using Softswitch.Scenarios.Parameters;
 using static Softswitch.Lab.LabText;
 
 namespace Softswitch.Scenarios.Tests;

@@ -1,6 +1,5 @@
 using Softswitch.Hosting.Configuration;
 using Softswitch.Scenarios.Mat;
-using Softswitch.Scenarios.Parameters;
 
 namespace Softswitch.Scenarios.Tests;
 

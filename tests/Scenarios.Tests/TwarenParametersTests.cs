@@ -1,5 +1,4 @@
 using Softswitch.Hosting.Configuration;
-using Softswitch.Scenarios.Parameters;
 using Softswitch.Scenarios.Twaren;
 
 namespace Softswitch.Scenarios.Tests;

@@ -1,6 +1,5 @@
 using Softswitch.Hosting.Configuration;
 using Softswitch.Ports.Specs;
-using Softswitch.Scenarios.Parameters;
 using Softswitch.Scenarios.Victor;
 
 namespace Softswitch.Scenarios.Tests;

@@ -1,6 +1,6 @@
 using System.Text.RegularExpressions;
 using Softswitch.Hosting.Configuration;
-using Softswitch.Scenarios.Parameters;
+using Softswitch.Scenarios.Commands;
 
 namespace Softswitch.Scenarios.Tests;
 

@@ -33,7 +33,7 @@ public sealed class LabWiringTests
                 mobile.MoveTo(place);
             }
             mobile.Announce();
-            using WireTap atHost = mobile.OpenTap(place, path: null);
+            using WireTap atHost = WireTap.Open(mobile, place, path: null);
             using WireTap atSwitch = WireTap.Open(switches[place], LabSwitch.InterfaceOf(2), path: null);
             // Not all IPv4: the end of the last place's TCP connection may come behind the host.
             FrameCount[] requests = [CountRequests(atHost, isOutgoing: false), CountRequests(atSwitch, isOutgoing: true)];

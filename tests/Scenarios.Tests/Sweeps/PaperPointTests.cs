@@ -1,5 +1,5 @@
 using Softswitch.Lab;
-using Softswitch.Scenarios.Parameters;
+using Softswitch.Scenarios.Commands;
 using Softswitch.Scenarios.Sweeps;
 
 namespace Softswitch.Scenarios.Tests.Sweeps;

@@ -1,4 +1,5 @@
 using Softswitch.Hosting.Configuration;
+using Softswitch.Scenarios.Commands;
 using Softswitch.Scenarios.Sweeps;
 
 namespace Softswitch.Scenarios.Tests.Sweeps;

@@ -1,6 +1,5 @@
 using System.Text.Json.Nodes;
 using Softswitch.Lab.Measures;
-using Softswitch.Scenarios.Parameters;
 using Softswitch.Scenarios.Sweeps;
 
 namespace Softswitch.Scenarios.Tests.Sweeps;

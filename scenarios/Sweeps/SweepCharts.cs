@@ -1,8 +1,6 @@
 using Softswitch.Lab.Charts;
-using Softswitch.Scenarios.Parameters;
-using Softswitch.Scenarios.Sweeps;
 
-namespace Softswitch.Scenarios.Report;
+namespace Softswitch.Scenarios.Sweeps;
 
 /// <summary>What a sweep found as charts: medians with their quartiles, and the paper's own points beside them.</summary>
 internal static class SweepCharts

@@ -1,9 +1,7 @@
 using System.Globalization;
 using Softswitch.Lab.Charts;
-using Softswitch.Scenarios.Parameters;
-using Softswitch.Scenarios.Sweeps;
 
-namespace Softswitch.Scenarios.Report;
+namespace Softswitch.Scenarios.Sweeps;
 
 /// <summary>What a sweep has found so far, as one HTML page.</summary>
 internal static class SweepPage

@@ -1,9 +1,7 @@
 using Softswitch.Lab.Charts;
-using Softswitch.Scenarios.Report;
 using Softswitch.Scenarios.Sweeps;
-using Softswitch.Scenarios.Tests.Sweeps;
 
-namespace Softswitch.Scenarios.Tests.Report;
+namespace Softswitch.Scenarios.Tests.Sweeps;
 
 /// <summary>Which points stand where on the charts of a sweep.</summary>
 public sealed class SweepChartsTests : IDisposable

@@ -1,7 +1,7 @@
 using System.Globalization;
 using Softswitch.Hosting.Configuration;
 
-namespace Softswitch.Scenarios.Parameters;
+namespace Softswitch.Scenarios;
 
 /// <summary>Something of a scenario that can be varied.</summary>
 /// <param name="key">As on the command line: lower case, words joined by hyphens.</param>

@@ -1,4 +1,4 @@
-namespace Softswitch.Scenarios.Parameters;
+namespace Softswitch.Scenarios;
 
 /// <summary>A figure or table of the paper as a sweep of ours: <c>scenario NAME --figure FIGURE --out DIR</c>.</summary>
 /// <param name="Name">As on the command line: <c>fig9</c>, <c>table4</c>.</param>

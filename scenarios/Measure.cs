@@ -1,4 +1,4 @@
-namespace Softswitch.Scenarios.Parameters;
+namespace Softswitch.Scenarios;
 
 /// <summary>A number that a run of a scenario finds: a column of its table.</summary>
 /// <param name="Name">

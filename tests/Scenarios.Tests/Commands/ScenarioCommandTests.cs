@@ -1,7 +1,8 @@
 using System.CommandLine;
 using Softswitch.Hosting.Configuration;
+using Softswitch.Scenarios.Commands;
 
-namespace Softswitch.Scenarios.Tests;
+namespace Softswitch.Scenarios.Tests.Commands;
 
 /// <summary>What <c>softswitch scenario</c> is asked to do.</summary>
 public sealed class ScenarioCommandTests

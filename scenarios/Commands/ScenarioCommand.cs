@@ -4,21 +4,17 @@ using Softswitch.Hosting.Configuration;
 using Softswitch.Hosting.Processes;
 using Softswitch.Lab;
 using Softswitch.Lab.Machines;
-using Softswitch.Scenarios.Parameters;
 using Softswitch.Scenarios.Report;
 using Softswitch.Scenarios.Sweeps;
 using Spectre.Console;
 
-namespace Softswitch.Scenarios;
+namespace Softswitch.Scenarios.Commands;
 
 /// <summary><c>softswitch scenario</c>: systems from papers, rebuilt in private namespaces, with their figures.</summary>
 /// <remarks>Exit codes: 0 all passed, 1 one has not, 2 wrong usage, 130 interrupted.</remarks>
 internal static class ScenarioCommand
 {
     private const string Everything = "all";
-    public const int NotPassed = 1;
-    public const int Interrupted = 130; // as a shell says of SIGINT
-
     private static readonly Argument<string> Name = new("name")
     {
         Description = $"One of {string.Join(", ", ScenarioRunner.All.Select(scenario => scenario.Name))}, or {Everything}.",
@@ -147,14 +143,14 @@ internal static class ScenarioCommand
         catch (OperationCanceledException)
         {
             Console.Error.WriteLine("softswitch scenario: interrupted");
-            return Interrupted;
+            return Scenario.Interrupted;
         }
         bool passed = results.TrueForAll(result => result.Passed);
         if (json)
         {
             Console.Out.WriteLine(new JsonObject { ["passed"] = passed, ["scenarios"] = new JsonArray([.. results.Select(result => result.ToJson())]) }.ToJsonString());
         }
-        return passed ? 0 : NotPassed;
+        return passed ? 0 : Scenario.NotPassed;
 
         void Show(ScenarioResult result)
         {

@@ -1,7 +1,7 @@
 using System.Text;
 using Softswitch.Lab.Measures;
 
-namespace Softswitch.Scenarios.Parameters;
+namespace Softswitch.Scenarios.Commands;
 
 /// <summary>What <c>scenario NAME --list</c> shows.</summary>
 internal static class ScenarioList

@@ -1,6 +1,6 @@
 using Softswitch.Hosting.Configuration;
 
-namespace Softswitch.Scenarios.Parameters;
+namespace Softswitch.Scenarios;
 
 /// <summary>In which order switches get the entries of a move: <c>order</c>, in the same words wherever there is one.</summary>
 internal static class InsertionOrder

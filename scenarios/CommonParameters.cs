@@ -2,7 +2,7 @@ using Softswitch.Hosting.Configuration;
 using Softswitch.Lab;
 using Softswitch.Ports.Specs;
 
-namespace Softswitch.Scenarios.Parameters;
+namespace Softswitch.Scenarios;
 
 /// <summary>What the same word varies in several scenarios: of what the lab is made. A scenario lists those its topology allows.</summary>
 /// <remarks>No link has a delay: none of the papers states one.</remarks>

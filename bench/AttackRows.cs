@@ -1,9 +1,10 @@
 using System.Text.Json.Nodes;
+using Softswitch.Bench.Attacks;
 using Softswitch.Bench.Sides;
 using Softswitch.Hosting.Configuration;
 using Softswitch.Lab.Measures;
 
-namespace Softswitch.Bench.Attacks;
+namespace Softswitch.Bench;
 
 /// <summary>Measures all kinds of attacks, a row each.</summary>
 internal static class AttackRows

@@ -2,7 +2,7 @@ using System.Globalization;
 using System.Text.Json.Nodes;
 using Softswitch.Hosting.Configuration;
 
-namespace Softswitch.Scenarios.Parameters;
+namespace Softswitch.Scenarios;
 
 /// <summary>The values of a scenario's parameters for one run.</summary>
 internal sealed class ParameterValues

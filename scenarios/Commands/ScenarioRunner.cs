@@ -5,13 +5,12 @@ using Softswitch.Ports;
 using Softswitch.Ports.Linux;
 using Softswitch.Scenarios.L3Mig;
 using Softswitch.Scenarios.Mat;
-using Softswitch.Scenarios.Parameters;
 using Softswitch.Scenarios.Report;
 using Softswitch.Scenarios.Twaren;
 using Softswitch.Scenarios.Victor;
 using Softswitch.Scenarios.Xenflow;
 
-namespace Softswitch.Scenarios;
+namespace Softswitch.Scenarios.Commands;
 
 /// <summary>The scenarios there are, and how one is run.</summary>
 internal static class ScenarioRunner
