@@ -14,8 +14,8 @@ namespace Softswitch.Datapath.Control;
 /// </remarks>
 internal sealed class FlowModProcessor : IDisposable
 {
-    // Wildcard entries that move before it is looked whether others wait for the control lock: each takes some microseconds.
-    private const int MovedBetweenLooks = 4;
+    // Wildcard entries that are copied before it is looked whether others wait for the control lock: each takes some microseconds.
+    private const int CopiedBetweenLooks = 4;
 
     // Entries that take memory for the first time, between two looks whether there is any; and how long a no holds.
     private const uint EntriesPerLook = 512;
@@ -177,7 +177,7 @@ internal sealed class FlowModProcessor : IDisposable
     {
         bool hasMore = Timeouts.Expire();
         hasMore |= ReclaimUntilOthersTurn();
-        hasMore |= MoveUntilOthersTurn();
+        hasMore |= RearrangeUntilOthersTurn();
         Removed.EndShortage();
         return hasMore;
     }
@@ -200,12 +200,12 @@ internal sealed class FlowModProcessor : IDisposable
         return hasMore;
     }
 
-    private bool MoveUntilOthersTurn()
+    private bool RearrangeUntilOthersTurn()
     {
         bool hasMore = true;
-        for (int moved = 0; hasMore && moved < RemovedFlows.SliceLength && !_lock.IsOverdue; moved += MovedBetweenLooks)
+        for (int copied = 0; hasMore && copied < RemovedFlows.SliceLength && !_lock.IsOverdue; copied += CopiedBetweenLooks)
         {
-            hasMore = _table.Wildcard.Drain(MovedBetweenLooks) | _table.Wildcard.Settle(MovedBetweenLooks);
+            hasMore = _table.Wildcard.Rearrange(CopiedBetweenLooks);
         }
         return hasMore;
     }

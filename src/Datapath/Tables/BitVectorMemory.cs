@@ -52,6 +52,12 @@ internal sealed unsafe class BitVectorMemory(GracePeriod grace, Action<nint, nui
 {
     private readonly NativeBlocks _rows = new(BitVectorRow.Size, advise);
     private readonly NativeBlocks _values = new(BitVectorValue.Size);
+    private readonly HashSet<IDisposable> _users = [];
+
+    /// <summary>Disposed at the latest with this memory.</summary>
+    public void Add(IDisposable user) => _users.Add(user);
+
+    public void Remove(IDisposable user) => _users.Remove(user);
 
     /// <summary>A row without bits.</summary>
     public BitVectorRow* RentRow()
@@ -70,8 +76,14 @@ internal sealed unsafe class BitVectorMemory(GracePeriod grace, Action<nint, nui
 
     public void RetireValue(BitVectorValue* value) => grace.Retire(_values, (nint)value);
 
+    public void Retire(IReclaimer owner, nint item) => grace.Retire(owner, item);
+
     public void Dispose()
     {
+        foreach (IDisposable user in _users.ToArray())
+        {
+            user.Dispose();
+        }
         _rows.Dispose();
         _values.Dispose();
     }

@@ -20,9 +20,6 @@ internal sealed unsafe class BitVectorSearch(BitVectorSet set, FlowStore store, 
     private readonly FlowEntry* _entries = store.Entries;
     private readonly FlowRecord* _records = store.Records;
 
-    /// <summary>Whether there is nothing to look at. An entry whose addition has come to an end shows.</summary>
-    public bool IsEmpty => set.Tables.Length == 0;
-
     /// <summary>Betters what packets have found so far.</summary>
     /// <param name="keys">Of all packets of the batch.</param>
     /// <param name="wanted">Positions of the packets to look up.</param>
@@ -48,7 +45,7 @@ internal sealed unsafe class BitVectorSearch(BitVectorSet set, FlowStore store, 
         Unsafe.SkipInit(out state);
         foreach (BitVectorTable table in set.Tables)
         {
-            Begin(table, key, state.Bucket, ref state.Rows[0]);
+            Begin(table.Columns, key, state.Bucket, ref state.Rows[0]);
             foreach (RankedGranule granule in table.Ordered)
             {
                 Intersect(ref state.Rows[0], granule.Id, granule.Id, out _).Store(state.Hash);
@@ -77,7 +74,7 @@ internal sealed unsafe class BitVectorSearch(BitVectorSet set, FlowStore store, 
         {
             if (BestEntry.PriorityOf(state->Best[i]) < bound)
             {
-                Begin(table, keys[i], state->Bucket, ref state->Rows[i]);
+                Begin(table.Columns, keys[i], state->Bucket, ref state->Rows[i]);
                 state->Open[count++] = i;
             }
         }
@@ -85,29 +82,29 @@ internal sealed unsafe class BitVectorSearch(BitVectorSet set, FlowStore store, 
     }
 
     /// <param name="values">Overwritten.</param>
-    private static void Begin(BitVectorTable table, in FlowKey key, ulong* values, ref PacketRows rows)
+    private static void Begin(BitVectorColumns columns, in FlowKey key, ulong* values, ref PacketRows rows)
     {
         BitVectorFields.Read(key, values);
-        uint compared = table.Compared;
+        uint compared = columns.Compared;
         ulong granules = ulong.MaxValue;
         int count = 0;
         for (uint whole = compared & ((1U << BitVectorFields.Whole) - 1); whole != 0; whole &= whole - 1)
         {
             int field = BitOperations.TrailingZeroCount(whole);
             int upper = BitVectorFields.Count + field;
-            int number = table.NumberOf(field, values[field]);
-            Add(number < 0 ? table.OpenOf(field) : table.RowOf(field, (byte)number), ref rows, ref count, ref granules);
+            int number = columns.NumberOf(field, values[field]);
+            Add(number < 0 ? columns.OpenOf(field) : columns.RowOf(field, (byte)number), ref rows, ref count, ref granules);
             if ((compared >> upper & 1) != 0 && number >= 0)
             {
-                Add(table.RowOf(upper, (byte)(number >> 8)), ref rows, ref count, ref granules);
+                Add(columns.RowOf(upper, (byte)(number >> 8)), ref rows, ref count, ref granules);
             }
         }
         for (uint octets = compared & (((1U << BitVectorFields.Count) - 1) & ~((1U << BitVectorFields.Whole) - 1)); octets != 0; octets &= octets - 1)
         {
             int field = BitOperations.TrailingZeroCount(octets);
-            Add(table.RowOf(field, BitVectorFields.OctetOf(key, field)), ref rows, ref count, ref granules);
+            Add(columns.RowOf(field, BitVectorFields.OctetOf(key, field)), ref rows, ref count, ref granules);
         }
-        Add(table.Taken, ref rows, ref count, ref granules);
+        Add(columns.Taken, ref rows, ref count, ref granules);
         rows.Count = count;
         rows.Granules = granules;
     }
@@ -175,7 +172,7 @@ internal sealed unsafe class BitVectorSearch(BitVectorSet set, FlowStore store, 
 
     /// <summary>The best of the entries at these positions, if it is better and matches.</summary>
     /// <param name="words">Overwritten.</param>
-    /// <returns>Whether all later granules rank below what was found.</returns>
+    /// <returns>Whether any matches: all later granules rank below.</returns>
     [MethodImpl(MethodImplOptions.NoInlining)]
     private bool Improve(BitVectorTable table, in RankedGranule granule, Vector512<ulong> matching, in FlowKey key, ulong* words, ref ulong best)
     {
@@ -208,7 +205,7 @@ internal sealed unsafe class BitVectorSearch(BitVectorSet set, FlowStore store, 
             {
                 ulong found = BestEntry.Of(true, index, _entries[index].Priority);
                 best = BestEntry.AreOfOnePriority(found, best) ? Older(found, best) : ulong.Max(found, best);
-                return new Rank(priority, age).CompareTo(granule.Lowest) >= 0;
+                return true;
             }
             words[at / 64] &= ~(1UL << (at % 64)); // it has just come or gone
         }

@@ -54,12 +54,15 @@ internal sealed unsafe class FlowIndex
     private readonly FlowIndexMemory _memory;
     private readonly FlowEntry* _entries;
     private readonly FlowRecord* _records;
+    private readonly Func<uint, ulong>? _hashOf;
     private nint _directory;
     private int _count;
 
-    public FlowIndex(FlowIndexMemory memory, FlowStore store)
+    /// <param name="hashOf">The hash an entry was inserted with; null for the one in its record.</param>
+    public FlowIndex(FlowIndexMemory memory, FlowStore store, Func<uint, ulong>? hashOf = null)
     {
         _memory = memory;
+        _hashOf = hashOf;
         _entries = store.Entries;
         _records = store.Records;
         FlowDirectory* directory = _memory.RentDirectory(depth: 1);
@@ -145,7 +148,7 @@ internal sealed unsafe class FlowIndex
         {
             for (uint fitting = Candidates(bucket, hash); fitting != 0; fitting &= fitting - 1)
             {
-                count += _records[CandidateAt(bucket, fitting)].Hash == hash ? 1 : 0;
+                count += HashOf(CandidateAt(bucket, fitting)) == hash ? 1 : 0;
             }
         }
         return count;
@@ -169,7 +172,7 @@ internal sealed unsafe class FlowIndex
         return all;
     }
 
-    /// <summary>Adds an entry whose key, record hash and actions are in place. An index that is searched by key alone holds each key once.</summary>
+    /// <summary>Adds an entry whose key, hash and actions are in place. An index that is searched by key alone holds each key once.</summary>
     public void Insert(ulong hash, uint index)
     {
         while (true)
@@ -262,6 +265,8 @@ internal sealed unsafe class FlowIndex
 
     private static ref int CountOf(byte* segment) => ref ((int*)segment)[1];
 
+    private ulong HashOf(uint index) => _hashOf == null ? _records[index].Hash : _hashOf(index);
+
     private byte* SegmentOf(ulong hash, out FlowDirectory* directory)
     {
         directory = (FlowDirectory*)_directory;
@@ -333,7 +338,7 @@ internal sealed unsafe class FlowIndex
                 for (uint used = ~FittingSlots(bucket, 0) & 0xff; used != 0; used &= used - 1)
                 {
                     uint index = IndexAt(bucket, BitOperations.TrailingZeroCount(used));
-                    ulong entryHash = _records[index].Hash;
+                    ulong entryHash = HashOf(index);
                     byte* half = (entryHash >> (64 - depth) & 1) == 0 ? low : high;
                     byte* target = BucketIn(half, entryHash);
                     if (!TryPut(target, entryHash, index))

@@ -26,6 +26,7 @@ internal struct FlowRecord
     /// <summary>Control clock at installation, in ticks of 100 ns.</summary>
     public long InstalledAt;
 
+    /// <summary>Of the key, with wildcards of key and mask.</summary>
     public ulong Hash;
 
     /// <summary>As sent.</summary>
@@ -36,7 +37,7 @@ internal struct FlowRecord
     public ushort HardTimeoutSeconds;
     public FlowModFlags Flags;
 
-    /// <summary>Wildcard entries: the subtable.</summary>
+    /// <summary>Wildcard entries that packets can find: the subtable; negative for none.</summary>
     public int Subtable;
 
     /// <summary>Wildcard entries: the group of those with the same mask and key (<see cref="MatchGroups"/>); 0 for one that is alone.</summary>

@@ -21,7 +21,7 @@ namespace Softswitch.Datapath.Tables;
 /// as long as it does.
 /// </para>
 /// </remarks>
-internal sealed unsafe class SubtableFilter : IDisposable
+internal sealed unsafe class SubtableFilter : IReclaimer, IDisposable
 {
     private const int Parts = 9;
     private const int IndexBits = 12;
@@ -39,6 +39,7 @@ internal sealed unsafe class SubtableFilter : IDisposable
     private readonly uint[] _any = new uint[Parts];
     private readonly ulong[] _renewed = new ulong[Words / 64];
     private readonly int[] _removals = new int[SubtableBits];
+    private readonly int[] _retired = new int[SubtableBits]; // subtables that have gone and may still be searched
     private readonly uint* _word;
     private readonly ulong _spread;
 
@@ -93,11 +94,22 @@ internal sealed unsafe class SubtableFilter : IDisposable
         }
     }
 
+    /// <summary>A subtable has gone with its entries: their bits stay as long as a look-up may go by an older plan.</summary>
+    public void Retire(int subtableId, int entries, GracePeriod grace)
+    {
+        int bit = BitIndexOf(subtableId);
+        _removals[bit] += entries;
+        _retired[bit]++;
+        grace.Retire(this, bit);
+    }
+
+    void IReclaimer.Reclaim(nint item) => _retired[item]--;
+
     /// <summary>After an entry has left a subtable.</summary>
     public void NoteRemoval(int subtableId, List<Subtable?> subtables)
     {
         int bit = BitIndexOf(subtableId);
-        if (++_removals[bit] < LeastRemovals)
+        if (++_removals[bit] < LeastRemovals || _retired[bit] > 0)
         {
             return;
         }

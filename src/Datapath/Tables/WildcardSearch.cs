@@ -10,25 +10,31 @@ using Softswitch.Datapath.Packets;
 namespace Softswitch.Datapath.Tables;
 
 /// <summary>How packets are looked up in table 1: subtable by subtable, by falling priority, until none left can hold anything better.</summary>
-/// <remarks>Threads: any; it changes nothing, and each look-up reads one published array of subtables from beginning to end.</remarks>
+/// <remarks>Threads: any; it changes nothing, and each look-up goes by one <see cref="SearchPlan"/> from beginning to end.</remarks>
 internal sealed unsafe class WildcardSearch
 {
-    private readonly SubtableSet _subtables;
-    private readonly BitVectorSearch _vectors;
+    private readonly SubtableFilter _filter;
     private readonly FlowHash _hash;
     private readonly FlowKey* _maskOf;
     private readonly FlowEntry* _entries;
     private readonly FlowRecord* _records;
+    private SearchPlan _plan = new([], null);
 
     /// <param name="maskOf">The masks of all entries, by index.</param>
-    public WildcardSearch(SubtableSet subtables, BitVectorSearch vectors, FlowStore store, FlowHash hash, FlowKey* maskOf)
+    public WildcardSearch(SubtableFilter filter, FlowStore store, FlowHash hash, FlowKey* maskOf)
     {
-        _subtables = subtables;
-        _vectors = vectors;
+        _filter = filter;
         _hash = hash;
         _maskOf = maskOf;
         _entries = store.Entries;
         _records = store.Records;
+    }
+
+    /// <summary>What look-ups that begin from now on go through. Written by the control side, read by any thread.</summary>
+    public SearchPlan Plan
+    {
+        get => Volatile.Read(ref _plan);
+        set => Volatile.Write(ref _plan, value);
     }
 
     /// <summary>Looks several packets up, a few subtables at a time, so that their memory accesses overlap.</summary>
@@ -44,9 +50,9 @@ internal sealed unsafe class WildcardSearch
     [MethodImpl(MethodImplOptions.NoInlining)] // what calls it would take its registers
     public void Find(FlowKey* keys, ReadOnlySpan<byte> wanted, SearchState* state, uint* found)
     {
-        RankedSubtable[] ordered = _subtables.Ordered;
-        bool hasVectors = !_vectors.IsEmpty;
-        if (ordered.Length == 1 && !hasVectors)
+        SearchPlan plan = Plan;
+        RankedSubtable[] ordered = plan.Subtables;
+        if (ordered.Length == 1 && plan.Vectors == null)
         {
             FindInOne(ordered[0].Subtable, keys, wanted, state, found);
             return;
@@ -64,10 +70,7 @@ internal sealed unsafe class WildcardSearch
             count = ListCandidates(keys, state, count);
             Compare(keys, state, count);
         }
-        if (hasVectors)
-        {
-            _vectors.Improve(keys, wanted, state);
-        }
+        plan.Vectors?.Search.Improve(keys, wanted, state);
         foreach (byte i in wanted)
         {
             found[i] = BestEntry.IndexOf(state->Best[i]);
@@ -78,7 +81,7 @@ internal sealed unsafe class WildcardSearch
     /// <returns>The end of the positions that have anything to look for, a multiple of what a vector holds.</returns>
     private int Begin(FlowKey* keys, ReadOnlySpan<byte> wanted, SearchState* state)
     {
-        SubtableFilter filter = _subtables.Filter;
+        SubtableFilter filter = _filter;
         new Span<uint>(state->Subtables, PacketBatch.Capacity).Clear();
         new Span<int>(state->Priority, PacketBatch.Capacity).Fill(BestEntry.PriorityOf(BestEntry.Unbeatable));
         foreach (byte i in wanted)

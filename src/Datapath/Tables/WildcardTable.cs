@@ -28,39 +28,41 @@ internal sealed unsafe class WildcardTable : IDisposable
     // With so few entries left there, bit vectors are worth getting rid of.
     private const int FewInVectors = 128;
 
-    // Entries in bit vectors that are looked at again with each one that goes.
-    private const int SettledAtOnce = 2;
+    // Entries that are copied with each one that comes, and looked at with each one that goes.
+    private const int CopiedAtInsertion = 8;
+    private const int CopiedAtRemoval = 2;
 
-    // Entries that leave a small subtable with each one that comes. Each is two changes, of which caches remember 32.
-    private const int DrainedAtOnce = 8;
-
+    private readonly FlowIndexMemory _memory;
     private readonly FlowStore _store;
     private readonly FlowHash _hash;
     private readonly NativeArray<FlowKey> _masks;
     private readonly FlowKey* _maskOf;
     private readonly FlowEntry* _entries;
     private readonly Dictionary<FlowKey, MaskUse> _uses = [];
-    private readonly SubtableSet _subtables;
-    private readonly BitVectorSet _vectors;
-    private readonly BitVectorSearch _vectorSearch;
     private readonly MatchGroups _groups;
+    private readonly SubtableSet _subtables;
+    private readonly BitVectorMemory _vectorMemory;
     private readonly int _mostSubtables;
-    private int _unsettled;
-    private Subtable? _leaving; // small, on its way to bit vectors
+    private FlowIndex? _firsts; // what packets can find, by mask and key
+    private BitVectorSet? _vectors;
+    private int _inBoth; // entries in a subtable and in bit vectors
+    private Subtable? _leaving; // small, being copied to bit vectors
+    private int _unsettled; // entries in bit vectors to be looked at
 
     public WildcardTable(FlowIndexMemory memory, FlowStore store, FlowHash hash, int mostSubtables)
     {
+        _memory = memory;
         _store = store;
         _hash = hash;
         _mostSubtables = mostSubtables;
         _masks = new NativeArray<FlowKey>(store.Capacity + 1);
         _maskOf = _masks.Start;
         _entries = store.Entries;
-        _subtables = new SubtableSet(memory, store, hash, _maskOf, mostSubtables);
-        _vectors = new BitVectorSet(memory, store, hash, _maskOf, Changes);
-        _vectorSearch = new BitVectorSearch(_vectors, store, _maskOf);
         _groups = new MatchGroups(store);
-        Search = new WildcardSearch(_subtables, _vectorSearch, store, hash, _maskOf);
+        _subtables = new SubtableSet(
+            memory, store, hash, _maskOf, mostSubtables, ordered => Search!.Plan = new SearchPlan(ordered, _vectors));
+        _vectorMemory = new BitVectorMemory(memory.Grace, memory.Advise);
+        Search = new WildcardSearch(_subtables.Filter, store, hash, _maskOf);
     }
 
     /// <summary>What workers look packets up with.</summary>
@@ -75,13 +77,13 @@ internal sealed unsafe class WildcardTable : IDisposable
     public int MaskCount => _uses.Count;
 
     /// <summary>Hash tables a search may have to look at. Any thread.</summary>
-    public int SubtableCount => _subtables.Ordered.Length;
+    public int SubtableCount => Search.Plan.Subtables.Length;
 
     /// <summary>Granules of bit vectors it may have to look at besides. Any thread.</summary>
-    public int GranuleCount => _vectors.Tables.Sum(table => table.Ordered.Length);
+    public int GranuleCount => Search.Plan.Vectors?.Tables.Sum(table => table.Ordered.Length) ?? 0;
 
     /// <summary>Whether a search is worth remembering: a few hash tables are as fast as a cache, without the memory it takes. Any thread.</summary>
-    public bool IsWorthCaching => SubtableCount > SubtablesWithoutCache || !_vectorSearch.IsEmpty;
+    public bool IsWorthCaching => Search.Plan is { Subtables.Length: > SubtablesWithoutCache } or { Vectors: not null };
 
     /// <summary>The mask of an entry of this table.</summary>
     public ref readonly FlowKey MaskOf(uint index) => ref _maskOf[index];
@@ -89,7 +91,7 @@ internal sealed unsafe class WildcardTable : IDisposable
     /// <summary>The entry with just this mask, key and priority, or 0.</summary>
     public uint FindStrict(in FlowKey key, in FlowKey mask, ushort priority)
     {
-        uint first = FindFirst(key, mask, out _);
+        uint first = FindFirst(key, mask, HashOf(key, mask));
         return first == 0 ? 0 : _groups.Find(first, priority);
     }
 
@@ -101,10 +103,10 @@ internal sealed unsafe class WildcardTable : IDisposable
     {
         List<uint> all = [];
         count = 0;
-        foreach (ref readonly RankedSubtable ranked in _subtables.Ordered.AsSpan())
+        foreach (ref readonly RankedSubtable ranked in Search.Plan.Subtables.AsSpan())
         {
-            ulong hash = _hash.Compute(packet, ranked.Subtable.Mask);
-            for (byte* bucket = ranked.Subtable.Index.BucketOf(hash); bucket != null; bucket = FlowIndex.NextBucket(bucket))
+            ulong hash = _hash.Compute(packet, ranked.Mask);
+            for (byte* bucket = ranked.Index.BucketOf(hash); bucket != null; bucket = FlowIndex.NextBucket(bucket))
             {
                 for (uint fitting = FlowIndex.Candidates(bucket, hash); fitting != 0; fitting &= fitting - 1)
                 {
@@ -117,8 +119,8 @@ internal sealed unsafe class WildcardTable : IDisposable
             }
         }
         List<uint> others = [];
-        _vectorSearch.FindAll(packet, others);
-        foreach (uint index in others)
+        _vectors?.Search.FindAll(packet, others);
+        foreach (uint index in others.Where(index => _store.Records[index].Subtable < 0))
         {
             count += _groups.AddBest(index, most, all);
         }
@@ -130,40 +132,28 @@ internal sealed unsafe class WildcardTable : IDisposable
     public void Insert(uint index, in FlowKey mask)
     {
         Changes.Begin(_entries[index].Key, mask);
-        ref FlowRecord record = ref _store.Records[index];
+        ulong hash = HashOf(_entries[index].Key, mask);
+        _store.Records[index].Hash = hash;
         _maskOf[index] = mask;
-        uint first = FindFirst(_entries[index].Key, mask, out Subtable? home);
+        uint first = FindFirst(_entries[index].Key, mask, hash);
         if (first == 0)
         {
-            home = _subtables.Choose(_entries[index].Key, mask, SubtableOf(mask), mayAdd: _vectors.Count == 0 || HasFewMasks, out record.Hash);
-            Link(index, home);
+            Link(index);
         }
         else
         {
-            record.Hash = _store.Records[first].Hash;
-            record.Subtable = home!.Id;
             _groups.Join(index, first);
             if (_groups.IsFirst(index))
             {
                 Exchange(first, index);
             }
         }
-        UseOf(mask).CountIn(home ?? _vectors.Home!);
         Count++;
-        if (!BitVectorSet.Holds(record.Subtable))
-        {
-            _subtables.NotePriority(home!, record.Priority);
-        }
         Changes.Complete();
-        if (first == 0 && home == null && !HasFewMasks && _leaving == null && _subtables.FindSmall(SmallSubtable) is { } small)
-        {
-            small.IsLeaving = true;
-            _leaving = small;
-        }
-        Drain(DrainedAtOnce);
+        CopyToVectors(CopiedAtInsertion);
     }
 
-    /// <summary>Puts an entry in the place of the identical one (same mask, key and priority) in one store.</summary>
+    /// <summary>Puts an entry in the place of the identical one (same mask, key and priority), each of its places in one store.</summary>
     public void Replace(uint index, uint replacement)
     {
         Changes.Begin(_entries[index].Key, _maskOf[index]);
@@ -174,13 +164,17 @@ internal sealed unsafe class WildcardTable : IDisposable
         record.Subtable = old.Subtable;
         bool isFirst = _groups.IsFirst(index);
         _groups.Replace(index, replacement);
-        if (isFirst && BitVectorSet.Holds(old.Subtable))
+        if (isFirst)
         {
-            _vectors.Replace(index, replacement);
-        }
-        else if (isFirst)
-        {
-            _subtables[old.Subtable].Index.Replace(old.Hash, index, replacement);
+            _firsts!.Replace(old.Hash, index, replacement);
+            if (old.Subtable >= 0)
+            {
+                _subtables[old.Subtable].Replace(index, replacement);
+            }
+            if (IsInVectors(index))
+            {
+                _vectors!.Replace(index, replacement);
+            }
         }
         Changes.Complete();
     }
@@ -189,7 +183,6 @@ internal sealed unsafe class WildcardTable : IDisposable
     public void Remove(uint index)
     {
         Changes.Begin(_entries[index].Key, _maskOf[index]);
-        Subtable home = HomeOf(index);
         bool isFirst = _groups.IsFirst(index);
         uint next = _groups.Leave(index);
         if (next == 0)
@@ -201,97 +194,119 @@ internal sealed unsafe class WildcardTable : IDisposable
             Exchange(index, next);
         }
         Count--;
-        CountOut(index, home);
-        if (!BitVectorSet.Holds(home.Id))
-        {
-            _subtables.NoteRemoval(home);
-            _leaving = home.Index.Count == 0 && home == _leaving ? null : _leaving;
-            _unsettled = home.Index.Count == 0 ? _vectors.Count : Math.Min(_unsettled + SettledAtOnce, _vectors.Count);
-        }
         Changes.Complete();
-        Settle(SettledAtOnce);
+        CopyToSubtables(CopiedAtRemoval);
     }
+
+    /// <summary>Goes on with what makes the search faster, for which no flow-mod should wait.</summary>
+    /// <param name="limit">How many entries are looked at, at most, in either direction.</param>
+    /// <returns>Whether there is more to be done.</returns>
+    public bool Rearrange(int limit) => CopyToVectors(limit) | CopyToSubtables(limit);
 
     public void Dispose()
     {
         Changes.Dispose();
         _subtables.Dispose();
-        _vectors.Dispose();
+        _vectorMemory.Dispose();
         _masks.Dispose();
     }
 
     /// <summary>Whether a subtable for each would not be too many.</summary>
     private bool HasFewMasks => _uses.Count <= _mostSubtables;
 
+    private bool IsInVectors(uint index) => _vectors != null && _vectors.Holds(index);
+
+    private ulong HashOf(in FlowKey key, in FlowKey mask) => _hash.Compute(key) + ulong.RotateLeft(_hash.Compute(mask), 1);
+
     /// <summary>The entry of highest priority with this mask and key, or 0.</summary>
-    private uint FindFirst(in FlowKey key, in FlowKey mask, out Subtable? subtable)
+    private uint FindFirst(in FlowKey key, in FlowKey mask, ulong hash)
     {
-        subtable = null;
-        if (!_uses.TryGetValue(mask, out MaskUse? use))
+        for (byte* bucket = _firsts == null ? null : _firsts.BucketOf(hash); bucket != null; bucket = FlowIndex.NextBucket(bucket))
         {
-            return 0;
-        }
-        for (int home = 0; home < use.Homes; home++)
-        {
-            subtable = use[home];
-            ulong hash = BitVectorSet.Holds(subtable.Id) ? _vectors.HashOf(key, mask) : _hash.Compute(key, subtable.Mask);
-            for (byte* bucket = subtable.Index.BucketOf(hash); bucket != null; bucket = FlowIndex.NextBucket(bucket))
+            for (uint fitting = FlowIndex.Candidates(bucket, hash); fitting != 0; fitting &= fitting - 1)
             {
-                for (uint fitting = FlowIndex.Candidates(bucket, hash); fitting != 0; fitting &= fitting - 1)
+                uint index = FlowIndex.CandidateAt(bucket, fitting);
+                if (FlowKey.Equals(_entries[index].Key, key) && FlowKey.Equals(_maskOf[index], mask))
                 {
-                    uint index = FlowIndex.CandidateAt(bucket, fitting);
-                    if (FlowKey.Equals(_entries[index].Key, key) && FlowKey.Equals(_maskOf[index], mask))
-                    {
-                        return index;
-                    }
+                    return index;
                 }
             }
         }
         return 0;
     }
 
-    /// <summary>A subtable that has entries of this mask already; null if none has.</summary>
-    private Subtable? SubtableOf(in FlowKey mask)
+    /// <summary>Lets packets find an entry: in a subtable, or in bit vectors where that would take one too many.</summary>
+    private void Link(uint index)
     {
-        if (_uses.TryGetValue(mask, out MaskUse? use))
+        ref FlowRecord record = ref _store.Records[index];
+        _firsts ??= new FlowIndex(_memory, _store);
+        _firsts.Insert(record.Hash, index);
+        record.Subtable = -1;
+        if (!_uses.TryGetValue(_maskOf[index], out MaskUse? use))
         {
-            for (int home = 0; home < use.Homes; home++)
-            {
-                if (!BitVectorSet.Holds(use[home].Id) && !use[home].IsLeaving)
-                {
-                    return use[home];
-                }
-            }
+            _uses.Add(_maskOf[index], use = new MaskUse());
         }
-        return null;
-    }
-
-    private Subtable HomeOf(uint index) =>
-        _store.Records[index].Subtable is var id && BitVectorSet.Holds(id) ? _vectors.Home! : _subtables[id];
-
-    /// <summary>Lets packets find an entry: in this subtable, or in bit vectors.</summary>
-    private void Link(uint index, Subtable? subtable)
-    {
-        if (subtable == null)
+        use.Keys++;
+        if (TryInsertIntoSubtable(index, use, mayAdd: _vectors == null || HasFewMasks))
         {
-            _vectors.Insert(index);
             return;
         }
-        ref FlowRecord record = ref _store.Records[index];
-        record.Subtable = subtable.Id;
-        _subtables.Insert(subtable, record.Hash, index);
+        if (_vectors == null)
+        {
+            _vectors = new BitVectorSet(_vectorMemory, _store, _maskOf, _hash.Compute(default(FlowKey)));
+            Search.Plan = Search.Plan with { Vectors = _vectors };
+        }
+        _vectors.Insert(index);
+        if (!HasFewMasks && _leaving == null && _subtables.FindSmall(SmallSubtable) is { } small)
+        {
+            small.IsClosed = true;
+            _leaving = small;
+        }
+    }
+
+    private bool TryInsertIntoSubtable(uint index, MaskUse use, bool mayAdd)
+    {
+        if (_subtables.Choose(_entries[index].Key, _maskOf[index], use.Home, mayAdd) is not { } subtable)
+        {
+            return false;
+        }
+        use.Home = use.Home is { IsClosed: false } ? use.Home : subtable;
+        _store.Records[index].Subtable = subtable.Id;
+        _subtables.Insert(subtable, index);
+        return true;
     }
 
     private void Unlink(uint index)
     {
         ref FlowRecord record = ref _store.Records[index];
-        if (BitVectorSet.Holds(record.Subtable))
+        FlowKey mask = _maskOf[index];
+        _firsts!.Remove(record.Hash, index);
+        if (_firsts.Count == 0)
         {
-            _vectors.Remove(index);
+            _firsts.Retire();
+            _firsts = null;
         }
-        else
+        Subtable? subtable = record.Subtable < 0 ? null : _subtables[record.Subtable];
+        if (subtable != null)
         {
-            _subtables.Remove(_subtables[record.Subtable], record.Hash, index);
+            _subtables.Remove(subtable, index);
+            _leaving = subtable == _leaving && subtable.Index.Count == 0 ? null : _leaving;
+        }
+        if (IsInVectors(index))
+        {
+            _vectors!.Remove(index);
+            _inBoth -= subtable != null ? 1 : 0;
+        }
+        MaskUse use = _uses[mask];
+        use.Keys--;
+        if (use.Keys == 0)
+        {
+            _uses.Remove(mask);
+        }
+        if (_vectors != null)
+        {
+            bool isRoomMade = use.Keys == 0 || subtable is { Index.Count: 0 };
+            _unsettled = isRoomMade ? _vectors.Count : Math.Min(_unsettled + CopiedAtRemoval, _vectors.Count);
         }
     }
 
@@ -299,53 +314,23 @@ internal sealed unsafe class WildcardTable : IDisposable
     private void Exchange(uint index, uint other)
     {
         ref FlowRecord record = ref _store.Records[index];
-        if (!BitVectorSet.Holds(record.Subtable))
+        _store.Records[other].Subtable = record.Subtable;
+        _firsts!.Replace(record.Hash, index, other);
+        if (record.Subtable >= 0)
         {
-            _subtables[record.Subtable].Index.Replace(record.Hash, index, other);
-            return;
+            _subtables.Exchange(_subtables[record.Subtable], index, other);
         }
-        _vectors.Insert(other);
-        Changes.Begin(_entries[index].Key, _maskOf[index]); // who looked before the other was there must not find neither
-        _vectors.Remove(index);
-    }
-
-    /// <summary>Moves some entries from bit vectors to subtables where room has become free: whatever came first, in the end those are found fastest that can be.</summary>
-    /// <param name="limit">How many are looked at, at most.</param>
-    /// <returns>Whether there are more to be looked at.</returns>
-    public bool Settle(int limit)
-    {
-        for (; limit > 0 && _unsettled > 0; limit--)
+        if (IsInVectors(index))
         {
-            uint index = _vectors.Next();
-            _unsettled = index == 0 ? 0 : _unsettled - 1;
-            if (index == 0)
-            {
-                break;
-            }
-            ref FlowRecord record = ref _store.Records[index];
-            if (record.Group != 0 || _subtables.Choose(_entries[index].Key, _maskOf[index], SubtableOf(_maskOf[index]), mayAdd: _vectors.Count <= FewInVectors || HasFewMasks, out ulong hash) is not { } subtable)
-            {
-                continue;
-            }
-            Subtable home = _vectors.Home!;
-            Changes.Begin(_entries[index].Key, _maskOf[index]);
-            _subtables.Insert(subtable, hash, index);
-            _subtables.NotePriority(subtable, record.Priority);
-            Changes.Begin(_entries[index].Key, _maskOf[index]); // who looked before it was there must not miss it here
+            _vectors!.Insert(other);
+            Changes.Begin(_entries[index].Key, _maskOf[index]); // who looked before the other was there must not find neither
             _vectors.Remove(index);
-            Changes.Complete();
-            record.Hash = hash;
-            record.Subtable = subtable.Id;
-            UseOf(_maskOf[index]).CountIn(subtable); // first: the mask does not go out of use in between
-            CountOut(index, home);
         }
-        return _unsettled > 0;
     }
 
-    /// <summary>Moves some entries of a small subtable to bit vectors: as many as flow caches hear of without forgetting others.</summary>
-    /// <param name="limit">How many, at most.</param>
-    /// <returns>Whether there are more to be moved.</returns>
-    public bool Drain(int limit)
+    /// <summary>Copies some entries of a small subtable to bit vectors. Once all are there the subtable goes.</summary>
+    /// <returns>Whether there are more.</returns>
+    private bool CopyToVectors(int limit)
     {
         if (_leaving is not { } subtable)
         {
@@ -353,57 +338,80 @@ internal sealed unsafe class WildcardTable : IDisposable
         }
         if (HasFewMasks)
         {
-            subtable.IsLeaving = false;
-            _leaving = null;
+            KeepLeaving();
             return false;
         }
-        List<uint> alike = [];
-        foreach (uint index in subtable.Index.ReadAll().Take(limit))
+        List<uint> all = subtable.Index.ReadAll();
+        foreach (uint index in all)
         {
-            ref FlowRecord record = ref _store.Records[index];
-            ulong hash = record.Hash;
-            Changes.Begin(_entries[index].Key, _maskOf[index]);
-            _vectors.Insert(index);
-            Changes.Begin(_entries[index].Key, _maskOf[index]); // who looked before it was there must not miss it here
-            _subtables.Remove(subtable, hash, index);
-            Changes.Complete();
-            alike.Clear();
-            _groups.AddBest(index, int.MaxValue, alike);
-            foreach (uint one in alike)
+            if (!_vectors!.Holds(index))
             {
-                _store.Records[one].Subtable = record.Subtable;
-                UseOf(_maskOf[one]).CountIn(_vectors.Home!); // first: the mask does not go out of use in between
-                CountOut(one, subtable);
+                if (--limit < 0)
+                {
+                    return true;
+                }
+                _vectors.Insert(index);
+                _inBoth++;
             }
         }
-        if (subtable.Index.Count > 0)
-        {
-            return true;
-        }
         _leaving = null;
-        _subtables.NoteRemoval(subtable);
+        _subtables.Retire(subtable);
+        _inBoth -= all.Count;
+        all.ForEach(index => _store.Records[index].Subtable = -1);
         return false;
     }
 
-    private void CountOut(uint index, Subtable home)
+    /// <summary>Copies some entries of bit vectors to subtables, where there are few enough for that. Once all are there bit vectors go.</summary>
+    /// <param name="limit">How many are looked at.</param>
+    /// <returns>Whether there are more.</returns>
+    private bool CopyToSubtables(int limit)
     {
-        FlowKey mask = _maskOf[index];
-        MaskUse use = _uses[mask];
-        use.CountOut(home);
-        if (use.IsEmpty)
+        if (_vectors == null)
         {
-            _uses.Remove(mask);
-            _unsettled = HasFewMasks ? _vectors.Count : _unsettled;
+            return false;
         }
+        if (!HasFewMasks && _vectors.Count > FewInVectors)
+        {
+            _unsettled = 0;
+        }
+        for (; limit > 0 && _unsettled > 0; limit--, _unsettled--)
+        {
+            uint index = _vectors.Next();
+            if (_store.Records[index].Subtable < 0 && TryInsertIntoSubtable(index, _uses[_maskOf[index]], mayAdd: true))
+            {
+                _inBoth++;
+            }
+        }
+        if (_inBoth < _vectors.Count)
+        {
+            return _unsettled > 0;
+        }
+        Search.Plan = Search.Plan with { Vectors = null };
+        _vectors.Retire();
+        _vectors = null;
+        _inBoth = 0;
+        _unsettled = 0;
+        KeepLeaving();
+        return false;
     }
 
-    private MaskUse UseOf(in FlowKey mask)
+    /// <summary>The subtable that was to go stays.</summary>
+    private void KeepLeaving()
     {
-        if (!_uses.TryGetValue(mask, out MaskUse? use))
+        if (_leaving != null)
         {
-            use = new MaskUse();
-            _uses.Add(mask, use);
+            _leaving.IsClosed = false;
+            _leaving = null;
         }
-        return use;
     }
+}
+
+/// <summary>What is known of the entries of one mask.</summary>
+internal sealed class MaskUse
+{
+    /// <summary>Different keys.</summary>
+    public int Keys { get; set; }
+
+    /// <summary>Where most of them are, if in a subtable.</summary>
+    public Subtable? Home { get; set; }
 }

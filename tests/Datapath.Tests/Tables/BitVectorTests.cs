@@ -9,7 +9,7 @@ namespace Softswitch.Datapath.Tests.Tables;
 
 /// <summary>Table 1 with more masks than it makes subtables for: what it finds in bit vectors against all entries one by one.</summary>
 [Trait("HardwarePaths", "BitVectorSearch")]
-[Trait("HardwarePaths", "BitVectorTable")]
+[Trait("HardwarePaths", "BitVectorColumns")]
 public sealed unsafe class BitVectorTests : IDisposable
 {
     private const int Capacity = 50_000;
@@ -90,7 +90,7 @@ public sealed unsafe class BitVectorTests : IDisposable
         {
             Remove(--junk);
         }
-        _table.Wildcard.Settle(1000);
+        _table.Wildcard.Rearrange(1000);
         Assert.Equal((1000, 1, 0), (_table.Wildcard.Count, _table.Wildcard.SubtableCount, _table.Wildcard.GranuleCount));
     }
 
@@ -110,25 +110,128 @@ public sealed unsafe class BitVectorTests : IDisposable
     }
 
     [Fact]
-    public void A_change_that_has_to_make_room_is_not_complete_before_its_entry_is_there()
+    public void A_look_up_by_an_older_plan_finds_every_entry_while_subtables_go_and_come()
+    {
+        Random random = new(13);
+        _grace.EnterPass(0);
+        for (uint n = 0; n < 300; n++)
+        {
+            Add(new FlowKey { NwDst = Be32.FromHost(n << 8) }, new FlowKey { NwDst = Be32.FromHost(0xffff_ff00) }, (ushort)(1 + (n % 7)));
+        }
+        for (ushort n = 0; n < 20; n++)
+        {
+            Add(new FlowKey { TpDst = Be16.FromHost(n) }, new FlowKey { TpDst = Be16.FromHost(ushort.MaxValue) }, (ushort)(1 + (n % 7)));
+        }
+        List<SearchPlan> plans = [_table.Wildcard.Search.Plan];
+        Assert.Equal((2, null), (plans[0].Subtables.Length, plans[0].Vectors));
+
+        // None of the packets matches these. With them there are more masks than subtables.
+        int stay = _entries.Count;
+        for (int n = 0; n < 5; n++)
+        {
+            Add(new FlowKey { DlSrc = new(0x0600_0000_0000) }, new FlowKey { DlSrc = new(0xff00_0000_0000 | (1UL << n)) }, 9);
+            Rearrange();
+        }
+        Assert.Empty(plans[^1].Subtables);
+        while (_entries.Count > stay)
+        {
+            Remove(stay, frees: false);
+        }
+        Rearrange();
+        Assert.Equal((2, null), (plans[^1].Subtables.Length, plans[^1].Vectors));
+        Assert.True(plans.Count >= 6, $"{plans.Count} plans");
+
+        foreach (SearchPlan plan in plans)
+        {
+            _table.Wildcard.Search.Plan = plan;
+            Compare([.. _entries.Take(stay).Select(PacketOf)], $"{plan.Subtables.Length} subtables, bit vectors: {plan.Vectors != null}");
+        }
+        _table.Wildcard.Search.Plan = plans[^1];
+        _grace.LeavePass(0);
+
+        void Rearrange()
+        {
+            bool goesOn;
+            do
+            {
+                goesOn = _table.Wildcard.Rearrange(1);
+                plans.AddRange(plans[^1] == _table.Wildcard.Search.Plan ? [] : [_table.Wildcard.Search.Plan]);
+                _grace.Poll();
+            }
+            while (goesOn);
+        }
+
+        FlowKey PacketOf(uint index)
+        {
+            FlowKey any = new() { NwDst = Be32.FromHost((uint)random.Next(300 << 8)), TpDst = Be16.FromHost((ushort)random.Next(30)) };
+            FlowKey mask = _table.Wildcard.MaskOf(index);
+            any.AsVector() = (any.AsVector() & ~mask.AsVector()) | _store.Entries[index].Key.AsVector();
+            return any;
+        }
+    }
+
+    [Fact]
+    public void A_granule_that_is_split_or_merged_stays_as_it_was_until_no_worker_can_be_at_it()
     {
         using BitVectorMemory memory = new(_grace);
-        using ChangeJournal changes = new();
-        FlowKey* masks = stackalloc FlowKey[BitVectorTable.PerGranule + 3];
-        BitVectorTable table = new(memory, _store, masks, 1);
-        for (int n = 0; n <= BitVectorTable.PerGranule; n++)
+        using NativeArray<FlowKey> masks = new(Capacity + 1);
+        using NativeArray<int> places = new(Capacity + 1);
+        BitVectorTable table = new(memory, _store, masks.Start, places.Start, firstPlace: 1, secret: 1);
+        Dictionary<int, uint[]> gone = [];
+        _grace.EnterPass(0);
+        int most = 0;
+        for (int n = 0; n < 3 * BitVectorTable.PerGranule; n++)
         {
-            // The last one belongs into the middle of a full granule.
-            ushort priority = (ushort)(n < BitVectorTable.PerGranule ? 1 + (2 * n) : BitVectorTable.PerGranule);
-            uint index = Allocate(new FlowKey { InPort = (ushort)n }, priority);
-            masks[index] = new FlowKey { InPort = ushort.MaxValue };
-            changes.Begin(default, default);
-            Assert.True(table.Insert(index, changes) >= 0);
-            Assert.True(changes.Completed < changes.Begun, "who begins to look now does not see all");
-            changes.Complete();
+            // Each in the middle of those before it.
+            uint index = Allocate(new FlowKey { InPort = (ushort)n }, (ushort)(n % 2 == 0 ? 10_000 + n : 60_000 - n));
+            masks.Start[index] = new FlowKey { InPort = ushort.MaxValue };
+            _entries.Add(index);
+            Change(() => Assert.True(table.TryInsert(index)));
+            most = Math.Max(most, table.Ordered.Length);
         }
-        Assert.Equal(2, table.Ordered.Length);
-        table.Dispose();
+        Assert.True(most > 3, $"{most} granules");
+        while (_entries.Count > 100)
+        {
+            uint index = _entries[^1];
+            _entries.RemoveAt(_entries.Count - 1);
+            Change(() => table.Remove(index));
+        }
+        Assert.Single(table.Ordered);
+        Assert.Equal(_entries.Order(), EntriesOf(table.Ordered[0].Id).Order());
+        Assert.All(gone, granule => Assert.Equal(granule.Value, EntriesOf(granule.Key)));
+
+        _grace.LeavePass(0);
+        _grace.Poll();
+        Assert.Equal(0, _grace.PendingCount);
+
+        void Change(Action change)
+        {
+            RankedGranule[] before = table.Ordered;
+            uint[][] entries = [.. before.Select(granule => EntriesOf(granule.Id))];
+            change();
+            for (int n = 0; n < before.Length; n++)
+            {
+                if (!table.Ordered.Any(granule => granule.Id == before[n].Id))
+                {
+                    gone.Add(before[n].Id, [.. entries[n].Where(index => places.Start[index] != 0)]); // without the one that was removed
+                }
+            }
+            Assert.DoesNotContain(table.Ordered, granule => gone.ContainsKey(granule.Id));
+            _grace.Poll();
+        }
+
+        uint[] EntriesOf(int granule)
+        {
+            List<uint> found = [];
+            for (int position = granule * BitVectorTable.PerGranule; position < (granule + 1) * BitVectorTable.PerGranule; position++)
+            {
+                if (table.Columns.NextTaken(position) == position)
+                {
+                    found.Add(table.EntryAt[position]);
+                }
+            }
+            return [.. found];
+        }
     }
 
     private void AddOrReplace(RandomMatches random, ushort priority)
@@ -168,13 +271,16 @@ public sealed unsafe class BitVectorTests : IDisposable
         return index;
     }
 
-    private void Remove(int at)
+    private void Remove(int at, bool frees = true)
     {
         uint index = _entries[at];
         _entries[at] = _entries[^1];
         _entries.RemoveAt(_entries.Count - 1);
         _table.Wildcard.Remove(index);
-        Free(index);
+        if (frees)
+        {
+            Free(index);
+        }
     }
 
     private void Free(uint index)
@@ -185,26 +291,42 @@ public sealed unsafe class BitVectorTests : IDisposable
 
     private void Compare(RandomMatches random, string where)
     {
-        FlowKey* keys = stackalloc FlowKey[PacketBatch.Capacity];
-        uint* found = stackalloc uint[PacketBatch.Capacity];
+        FlowKey[] keys = new FlowKey[random.Random.Next(1, PacketBatch.Capacity + 1)];
         ushort inPort = (ushort)random.Random.Next(1, 4);
-        for (int i = 0; i < PacketBatch.Capacity; i++)
+        for (int i = 0; i < keys.Length; i++)
         {
             FlowKeyParser.Parse(random.NextFrame(), inPort, out keys[i], out _);
         }
-        int count = random.Random.Next(1, PacketBatch.Capacity + 1);
-        _classifier.Classify(keys, found, count);
-        for (int i = 0; i < count; i++)
+        Compare(keys, where);
+        List<uint> matching = MatchingOf(keys[0]);
+        Assert.Equal(matching.Take(5), _table.Wildcard.FindAll(keys[0], 5, out int all));
+        Assert.Equal(matching.Count, all);
+    }
+
+    private void Compare(FlowKey[] keys, string where)
+    {
+        foreach (FlowKey[] batch in keys.Chunk(PacketBatch.Capacity))
         {
-            FlowKey key = keys[i];
-            List<uint> matching = _entries.FindAll(e => FlowKey.Matches(key, _store.Entries[e].Key, _table.Wildcard.MaskOf(e)));
-            matching.Sort((a, b) => (_store.Records[b].Priority, _store.Records[a].Sequence).CompareTo((_store.Records[a].Priority, _store.Records[b].Sequence)));
-            Assert.True((matching.Count == 0 ? 0 : matching[0]) == found[i], $"{where}: {key}");
-            if (i == 0)
+            uint[] found = new uint[batch.Length];
+            fixed (FlowKey* key = batch)
             {
-                Assert.Equal(matching.Take(5), _table.Wildcard.FindAll(key, 5, out int all));
-                Assert.Equal(matching.Count, all);
+                fixed (uint* entry = found)
+                {
+                    _classifier.Classify(key, entry, batch.Length);
+                }
+            }
+            for (int i = 0; i < batch.Length; i++)
+            {
+                Assert.True(MatchingOf(batch[i]).FirstOrDefault() == found[i], $"{where}: {batch[i]}");
             }
         }
+    }
+
+    /// <summary>The entries that match a packet, best first.</summary>
+    private List<uint> MatchingOf(FlowKey key)
+    {
+        List<uint> matching = _entries.FindAll(e => FlowKey.Matches(key, _store.Entries[e].Key, _table.Wildcard.MaskOf(e)));
+        matching.Sort((a, b) => (_store.Records[b].Priority, _store.Records[a].Sequence).CompareTo((_store.Records[a].Priority, _store.Records[b].Sequence)));
+        return matching;
     }
 }

@@ -26,7 +26,7 @@ public sealed unsafe class SubtableFilterTests : IDisposable
         _filter = new SubtableFilter(_store, _hash, _masks.Start);
         for (int id = 0; id < Subtables; id++)
         {
-            _subtables.Add(new Subtable(default, id, new FlowIndex(_memory, _store)));
+            _subtables.Add(new Subtable(FlowKey.AllOnes, id, _memory, _store, _hash));
         }
     }
 
@@ -111,6 +111,35 @@ public sealed unsafe class SubtableFilterTests : IDisposable
         }
         Assert.All(keys, key => Assert.Equal(0u, _filter.Candidates(key) & SubtableFilter.BitOf(5)));
         AssertNoneIsHidden(random);
+    }
+
+    [Fact]
+    public void What_a_subtable_lets_through_stays_while_it_may_be_searched_by_an_older_plan()
+    {
+        Random random = new(4);
+        FlowKey mask = new() { NwSrc = Be32.FromHost(uint.MaxValue) };
+        FlowKey key = new() { NwSrc = Be32.FromHost(0x0a000001) };
+        Add(key, mask, 5);
+        for (int i = 0; i < 300; i++)
+        {
+            Add(random, 5);
+        }
+        _grace.EnterPass(0);
+        _subtables[5] = new Subtable(FlowKey.AllOnes, 5, _memory, _store, _hash);
+        _filter.Retire(5, _entries.Count, _grace);
+        _entries.Clear();
+        ComeAndGo();
+        Assert.NotEqual(0u, _filter.Candidates(key) & SubtableFilter.BitOf(5));
+        _grace.LeavePass(0);
+        _grace.Poll();
+        ComeAndGo();
+        Assert.Equal(0u, _filter.Candidates(key) & SubtableFilter.BitOf(5));
+
+        void ComeAndGo()
+        {
+            Add(key with { NwSrc = Be32.FromHost(0x0b000001) }, mask, 5);
+            Remove(0);
+        }
     }
 
     private FlowKey Add(Random random, int subtable)
