@@ -9,7 +9,7 @@ namespace Softswitch.Datapath.Pipeline;
 /// </remarks>
 internal sealed unsafe class Backlog(nint ingress)
 {
-    private const int Capacity = (Worker.BatchesUnderWay + 1) * PacketBatch.Capacity;
+    private const int Capacity = Worker.BatchesPerQueue * PacketBatch.Capacity;
 
     private readonly Packet[] _packets = new Packet[Capacity];
     private readonly ushort[] _inPorts = new ushort[Capacity];

@@ -21,12 +21,8 @@ internal sealed unsafe class Worker : IDisposable
     /// </summary>
     public const int BatchesPerQueue = 4;
 
-    // One is received while the memory that two before it will need is on its way. One less than a power of two.
-    internal const int BatchesUnderWay = 3;
-
     private readonly WorkerShared _shared;
     private readonly FrameCache _frames;
-    private readonly PipelineBatch[] _batches = [.. Enumerable.Range(0, BatchesUnderWay + 1).Select(_ => new PipelineBatch())];
     private readonly BatchClassifier _classifier;
     private readonly OutputQueues _outputs;
     private readonly PacketInSender _packetIns;
@@ -36,13 +32,17 @@ internal sealed unsafe class Worker : IDisposable
     private readonly IngressStage _ingress;
     private PipelineSettings _settings = new();
     private CaptureTap? _tap;
+
+    // One is received while the memory that the other two will need is on its way. Empty where there is none.
+    private PipelineBatch _received = new();
+    private PipelineBatch _located = new();
+    private PipelineBatch _selected = new();
     private ReceiveQueue[] _receive = [];
     private ReceiveQueue[] _inside = []; // of these, those without a wire
     private volatile PortSet _adopted = PortSet.Empty;
     private volatile bool _isRunning;
     private long _copiedEpoch;
     private uint _now;
-    private int _begun; // batches of this pass
     private int _next = -1; // the queue that was received from last
     private int _spent; // on packets that cost more than others in this pass, in units of PacketCost
     private readonly Action _wake;
@@ -161,14 +161,13 @@ internal sealed unsafe class Worker : IDisposable
         int moved = 0;
         for (int n = 0; n < BatchesPerQueue && backlog.IsClear; n++)
         {
-            PipelineBatch batch = _batches[_begun & BatchesUnderWay];
-            int received = queue.Port.Receive(batch.Packets, _frames);
+            int received = queue.Port.Receive(_received.Packets, _frames);
             if (received == 0)
             {
                 break;
             }
             moved += received;
-            Begin(batch, queue.SwitchPort.Number, queue.SwitchPort, backlog);
+            Begin(queue.SwitchPort.Number, queue.SwitchPort, backlog);
             if (received < PacketBatch.Capacity)
             {
                 break;
@@ -184,8 +183,9 @@ internal sealed unsafe class Worker : IDisposable
     /// </summary>
     /// <param name="port">Where it came in; null for a packet-out, whatever its in_port.</param>
     /// <param name="backlog">For those that cost too much.</param>
-    private void Begin(PipelineBatch batch, ushort inPort, SwitchPort? port, Backlog backlog)
+    private void Begin(ushort inPort, SwitchPort? port, Backlog backlog)
     {
+        PipelineBatch batch = _received;
         batch.InPort = inPort;
         batch.Backlog = backlog;
         bool runts = batch.Parse();
@@ -201,9 +201,7 @@ internal sealed unsafe class Worker : IDisposable
         _ingress.Admit(batch, runts, port);
         _spent += batch.Charge(made);
         _classifier.Locate(batch.Lookup, batch.Keys, batch.Count);
-        _begun++;
-        Select(_begun - 2);
-        Finish(_begun - 3);
+        Advance();
         if (!batch.Lookup.IsFar) // those before it may be: the table changes during a pass
         {
             FinishBatches();
@@ -213,30 +211,21 @@ internal sealed unsafe class Worker : IDisposable
     /// <summary>Ends the batches under way.</summary>
     private void FinishBatches()
     {
-        Select(_begun - 1);
-        Finish(_begun - 2);
-        Finish(_begun - 1);
-        _begun = 0;
+        Advance();
+        Advance();
     }
 
-    /// <summary>The second step of a batch of this pass; those before the first are none.</summary>
-    private void Select(int index)
+    /// <summary>A step for each batch under way; the one that was received last is located.</summary>
+    private void Advance()
     {
-        if (index >= 0)
-        {
-            PipelineBatch batch = _batches[index & BatchesUnderWay];
-            _classifier.Select(batch.Lookup, batch.Found, batch.Count);
-        }
+        _classifier.Select(_located.Lookup, _located.Found, _located.Count);
+        Finish(_selected);
+        (_received, _located, _selected) = (_selected, _received, _located);
     }
 
     /// <summary>The last step: the entries are known, and what they say is done.</summary>
-    private void Finish(int index)
+    private void Finish(PipelineBatch batch)
     {
-        if (index < 0)
-        {
-            return;
-        }
-        PipelineBatch batch = _batches[index & BatchesUnderWay];
         int count = batch.Count;
         if (count > 0)
         {
@@ -262,9 +251,8 @@ internal sealed unsafe class Worker : IDisposable
     /// <summary>OFPP_TABLE of a packet-out: as if the packet, as it is now, had come in on its in_port. No batch of a port's is under way.</summary>
     internal void ThroughTable(Packet packet, ushort inPort)
     {
-        PipelineBatch batch = _batches[0];
-        batch.Packets.Add(packet);
-        Begin(batch, inPort, null, Costly.ThroughTable);
+        _received.Packets.Add(packet);
+        Begin(inPort, null, Costly.ThroughTable);
         FinishBatches();
     }
 
@@ -331,7 +319,9 @@ internal sealed unsafe class Worker : IDisposable
         ReleaseWaiting();
         _ingress.Dispose();
         Costly.Dispose();
-        Array.ForEach(_batches, batch => batch.Dispose());
+        _received.Dispose();
+        _located.Dispose();
+        _selected.Dispose();
         _classifier.Dispose();
         _batchExecutor.Dispose();
         _outputs.Release();
