@@ -56,12 +56,12 @@ internal static class AttackRows
         result.Add("flows", options.Flows);
         result.Add("seconds", options.Seconds, 3);
         var rows = new JsonArray();
-        var table = new TextTable(["attack", .. Figures]);
+        var table = new MarkdownTable(["attack", .. Figures]);
         foreach (Trial trial in trials.OrderBy(trial => trial.Rate))
         {
             var row = new JsonObject { ["attack"] = $"{trial.Spec}" };
             Array.ForEach(Figures, figure => row[figure] = trial.Result[figure]?.DeepClone());
-            string sign = result.Mark($"{trial.Spec}", row, trial.Result.Disturbance);
+            string sign = result.Mark($"{trial.Spec}", row, trial.Result.Interference);
             rows.Add(row);
             table.Add([$"{trial.Spec}{sign}", .. Figures.Select(figure => $"{trial.Result[figure]}")]);
             foreach (string error in trial.Result.Errors)

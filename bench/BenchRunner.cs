@@ -30,7 +30,7 @@ internal static class BenchRunner
         {
             if (Machine.LoadAverage >= MuchLoad * Environment.ProcessorCount)
             {
-                progress.Note($"{Disturbance.Load(Machine.LoadAverage)}: figures that others disturb are marked");
+                progress.Note($"{Interference.Load(Machine.LoadAverage)}: figures that others disturb are marked");
             }
             try
             {

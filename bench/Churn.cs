@@ -149,7 +149,7 @@ internal sealed class Churn
 
     private IEnumerable<ReadOnlyMemory<byte>> Frames(int flows)
     {
-        byte[] frame = new byte[PacketFields.MinFrame];
+        byte[] frame = new byte[FlowHeaders.MinFrame];
         foreach (int flow in TrafficOrder.Uniform(flows, new Random(Seed), LeastPackets))
         {
             _set.FieldsOf(flow).Write(frame);

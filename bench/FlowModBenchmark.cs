@@ -164,7 +164,7 @@ internal static class FlowModBenchmark
     {
         // Other flows than those added: their numbers come after.
         var set = new ExactFlows(flows + TrafficFlows, 1);
-        bench.AddPort(Input, ReplayPort.FromFrames("input", set.FramesOf(Enumerable.Range(flows, TrafficFlows), PacketFields.MinFrame)));
+        bench.AddPort(Input, ReplayPort.FromFrames("input", set.FramesOf(Enumerable.Range(flows, TrafficFlows), FlowHeaders.MinFrame)));
         bench.AddPort(Sink, new NullPort("sink"));
         for (int i = 0; i < TrafficFlows; i++)
         {

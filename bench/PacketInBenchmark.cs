@@ -17,7 +17,7 @@ internal sealed record PacketInOptions : IBenchOptions
     /// <summary>Packets a second while latencies are measured.</summary>
     public double Rate { get; init; } = 10_000;
 
-    public int FrameLength { get; init; } = PacketFields.MinFrame;
+    public int FrameLength { get; init; } = FlowHeaders.MinFrame;
 
     /// <summary>For each of the two parts.</summary>
     public double Seconds { get; init; } = 3;

@@ -87,7 +87,7 @@ internal static class PipelineBenchmark
             kept.AddRange(without is { } rates ? [slices[^1].PacketsPerCpuSecond / rates.PacketsPerCpuSecond] : []);
             progress($"{i + 1} of {count} slices, {slices[^1].PacketsPerSecond / 1e6:0.00} Mpps");
         }
-        Disturbance disturbance = watch.ReadThread(Statistic.Median([.. slices.Select(slice => slice.CpuShare)]));
+        Interference interference = watch.ReadThread(Statistic.Median([.. slices.Select(slice => slice.CpuShare)]));
         collections = GC.CollectionCount(0) - collections;
         if (attack != null)
         {
@@ -103,7 +103,7 @@ internal static class PipelineBenchmark
 
         var result = new BenchResult("pipeline");
         Report(result, slices);
-        result.Add(disturbance);
+        result.Add(interference);
         result.Add("allocatedBytes", slices.Sum(slice => slice.AllocatedBytes));
         result.Add("collections", collections);
         Account(result, bench, options.Workers, [.. Enumerable.Range(sink, sinks)]);

@@ -53,7 +53,7 @@ internal sealed record PipelineOptions : IBenchOptions
     /// <summary>Whether the packets come out of a tunnel.</summary>
     public bool ComesByTunnel => Match >= PipelineMatch.Vxlan;
 
-    public int FrameLength { get; init; } = PacketFields.MinFrame;
+    public int FrameLength { get; init; } = FlowHeaders.MinFrame;
 
     public int Workers { get; init; } = 1;
 

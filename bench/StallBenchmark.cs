@@ -74,13 +74,13 @@ internal static class StallBenchmark
             progress($"{measured + step:0.0} of {options.Seconds:0} s");
         }
         workers.SetRecording(false);
-        Disturbance disturbance = watch.ReadThread(MeasuredWorkers.Rates(before, workers.TakeSamples()).CpuShare);
+        Interference interference = watch.ReadThread(MeasuredWorkers.Rates(before, workers.TakeSamples()).CpuShare);
         double seconds = Stopwatch.GetElapsedTime(start).TotalSeconds;
 
         var result = new BenchResult("stall");
         Report(result, gaps, measured);
         ReportClock(result, clockGaps, measured * ClockShare);
-        result.Add(disturbance);
+        result.Add(interference);
         result.Add("stolenMilliseconds", Machine.StolenMilliseconds - stolen);
         result.Add("collections", GC.CollectionCount(0) - collections);
         result.Add("collectionPausesUs", (GC.GetTotalPauseDuration() - pauses).TotalMicroseconds, 1);
@@ -142,9 +142,9 @@ internal static class StallBenchmark
         ["collectionUs"] = Math.Round(pass.Paused.TotalMicroseconds, 1),
     };
 
-    private static TextTable ToTable(IEnumerable<LongPass> passes)
+    private static MarkdownTable ToTable(IEnumerable<LongPass> passes)
     {
-        var table = new TextTable("longest passes", "µs", "preempted", "stolen", "packets", "page faults", "methods compiled", "collection µs");
+        var table = new MarkdownTable("longest passes", "µs", "preempted", "stolen", "packets", "page faults", "methods compiled", "collection µs");
         int number = 0;
         foreach (LongPass pass in passes)
         {

@@ -30,7 +30,7 @@ internal sealed class TunnelPorts(MeasuredSwitch bench, string kind)
 
     /// <summary>Adds an underlay that replays these frames, wrapped, and the tunnel they come out of.</summary>
     /// <param name="number">The underlay's.</param>
-    public void AddInput(ushort number, ushort tunnel, string name, IEnumerable<ReadOnlyMemory<byte>> frames, PacketFields fields)
+    public void AddInput(ushort number, ushort tunnel, string name, IEnumerable<ReadOnlyMemory<byte>> frames, FlowHeaders fields)
     {
         MacAddress address = new NullPort(name).HardwareAddress; // what a replaying port of that name has
         ReplayPort replay = ReplayPort.FromFrames(name, Wrap(frames, address));

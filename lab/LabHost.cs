@@ -132,7 +132,7 @@ internal sealed class LabHost(string name, MacAddress hardwareAddress, Ipv4Prefi
     public void SendFrame(ReadOnlySpan<byte> frame) => _cables[Current].Sender.Send(frame);
 
     /// <inheritdoc/>
-    public MacAddress? FindNeighbour(Be32 address) => NeighbourTable.Find(Network.Run(static () => File.ReadAllText("/proc/thread-self/net/arp")), address);
+    public MacAddress? FindNeighbour(Be32 address) => ArpCache.Find(Network.Run(static () => File.ReadAllText("/proc/thread-self/net/arp")), address);
 
     /// <inheritdoc/>
     public Socket Listen(ProtocolType protocol, ushort port)

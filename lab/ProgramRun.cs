@@ -23,7 +23,7 @@ internal sealed record ProgramRun(CommandResult Said, JsonObject? Result)
         IEnumerable<string> arguments, TimeSpan limit, CancellationToken cancellation, IReadOnlyDictionary<string, string>? environment = null)
     {
         CommandResult said = RunningCommand.Try(
-            OwnProgram.Command[0], [.. OwnProgram.Command.Skip(1), .. arguments, "--json"], limit, cancellation, environment);
+            SelfExecutable.Command[0], [.. SelfExecutable.Command.Skip(1), .. arguments, "--json"], limit, cancellation, environment);
         try
         {
             return new ProgramRun(said, JsonNode.Parse(said.Output) as JsonObject);

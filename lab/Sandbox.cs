@@ -61,7 +61,7 @@ internal static class Sandbox
         {
             return;
         }
-        string[] self = [.. OwnProgram.Command, .. arguments];
+        string[] self = [.. SelfExecutable.Command, .. arguments];
         if (listener != null)
         {
             ProcessImage.Keep(listener.SafeHandle);

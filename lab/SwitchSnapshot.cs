@@ -7,7 +7,7 @@ using Softswitch.OfAgent.Text;
 namespace Softswitch.Lab;
 
 /// <summary>A flow entry as a person reads it.</summary>
-internal sealed record FlowRow(ushort Priority, string Match, string Actions, ulong Packets, ulong Bytes, TimeSpan Age);
+internal sealed record SnapshotFlow(ushort Priority, string Match, string Actions, ulong Packets, ulong Bytes, TimeSpan Age);
 
 /// <summary>Looks at a flow entry, which is valid during the call.</summary>
 internal delegate void FlowVisitor(in FlowStatistics flow);
@@ -19,13 +19,13 @@ internal delegate bool FlowPredicate(in FlowStatistics flow);
 internal sealed record PortRow(PortDescription Port, PortStatistics Counters);
 
 /// <summary>The switch at one moment, for the views.</summary>
-internal sealed record SwitchSnapshot(IReadOnlyList<PortRow> Ports, IReadOnlyList<FlowRow> Flows)
+internal sealed record SwitchSnapshot(IReadOnlyList<PortRow> Ports, IReadOnlyList<SnapshotFlow> Flows)
 {
     /// <summary>Reads table and counters; holds the control lock for that long.</summary>
     public static SwitchSnapshot Take(DatapathControl control)
     {
         var ports = new List<PortRow>();
-        var flows = new List<FlowRow>();
+        var flows = new List<SnapshotFlow>();
         using (control.Enter())
         {
             foreach (PortDescription port in control.Ports.Descriptions)
@@ -49,12 +49,12 @@ internal sealed record SwitchSnapshot(IReadOnlyList<PortRow> Ports, IReadOnlyLis
         }
     }
 
-    private static FlowRow Describe(in FlowStatistics flow)
+    private static SnapshotFlow Describe(in FlowStatistics flow)
     {
         var match = new StringBuilder();
         MatchText.Append(match, flow.Match, flow.Priority);
         var actions = new StringBuilder();
         ActionText.Append(actions, flow.Actions);
-        return new FlowRow(flow.Priority, match.ToString(), actions.ToString(), flow.PacketCount, flow.ByteCount, flow.Duration);
+        return new SnapshotFlow(flow.Priority, match.ToString(), actions.ToString(), flow.PacketCount, flow.ByteCount, flow.Duration);
     }
 }

@@ -49,7 +49,7 @@ internal static class InsertionOrder
     }
 
     /// <summary>Switches in steps, each of which waits for the one before.</summary>
-    /// <remarks>The new place's is the first of its step: what the others send there must be delivered.</remarks>
+    /// <remarks>In each step the switch at the destination goes first, so that traffic arriving there has rules.</remarks>
     /// <param name="order">All but <see cref="GatewaysFirst"/>.</param>
     /// <param name="makesBeforeBreak">Whether the new place's has a step of its own, before the others.</param>
     public static IEnumerable<T[]> Split<T>(

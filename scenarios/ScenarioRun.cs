@@ -104,7 +104,7 @@ internal sealed class ScenarioRun : IDisposable
     /// <param name="when">For people: before, after.</param>
     public void KeepTable(LabSwitch device, string when)
     {
-        IReadOnlyList<FlowRow> flows = device.TakeSnapshot().Flows;
+        IReadOnlyList<SnapshotFlow> flows = device.TakeSnapshot().Flows;
         Result.Add(new ScenarioTable(
             device.Name, when,
             [.. flows.OrderByDescending(flow => flow.Priority).Take(ShownFlows).Select(flow => $"{flow.Packets} packets: {flow.Match} actions={flow.Actions}")],

@@ -17,7 +17,7 @@ internal static class ScenarioText
     public static void Show(ScenarioResult result)
     {
         AnsiConsole.Write(new Rule($"[bold]{result.Scenario.Name}[/] {Markup.Escape(result.Scenario.Paper)}").LeftJustified());
-        foreach (TextTable table in TablesOf(result).Where(table => table.Rows.Count > 0))
+        foreach (MarkdownTable table in TablesOf(result).Where(table => table.Rows.Count > 0))
         {
             Table drawn = new Table().AddColumns([.. table.Headings]);
             foreach (IReadOnlyList<string> row in table.Rows)
@@ -30,19 +30,19 @@ internal static class ScenarioText
     }
 
     /// <summary>The paper's figures and ours, live migrations, and what must hold.</summary>
-    private static IEnumerable<TextTable> TablesOf(ScenarioResult result)
+    private static IEnumerable<MarkdownTable> TablesOf(ScenarioResult result)
     {
-        var figures = new TextTable("figure", "the paper's", "ours");
+        var figures = new MarkdownTable("figure", "the paper's", "ours");
         foreach (ScenarioFigure figure in result.Figures)
         {
             figures.Add(figure.Name, figure.Paper, figure.Ours);
         }
-        var migrations = new TextTable([.. ScenarioMigration.Columns]);
+        var migrations = new MarkdownTable([.. ScenarioMigration.Columns]);
         foreach (ScenarioMigration migration in result.Migrations)
         {
             migrations.Add([.. migration.Cells]);
         }
-        var checks = new TextTable("", "must hold", "limit", "found");
+        var checks = new MarkdownTable("", "must hold", "limit", "found");
         foreach (ScenarioCheck check in result.Checks)
         {
             checks.Add(WordOf(check), check.What, check.Wanted, check.Found);

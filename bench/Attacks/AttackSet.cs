@@ -29,7 +29,7 @@ internal sealed class AttackSet : FlowSet
     private readonly AttackSpec _spec;
     private readonly int _inputs;
     private readonly Random _random = new(Seed);
-    private readonly PacketFields[] _flows;
+    private readonly FlowHeaders[] _flows;
     private readonly List<AttackChange> _changes = [];
     private readonly List<BenchEntry> _entries = [];
 
@@ -38,7 +38,7 @@ internal sealed class AttackSet : FlowSet
     {
         _spec = spec;
         _inputs = inputs;
-        _flows = new PacketFields[trafficFlows];
+        _flows = new FlowHeaders[trafficFlows];
     }
 
     /// <summary>Null if there are not as many different entries.</summary>
@@ -70,7 +70,7 @@ internal sealed class AttackSet : FlowSet
     /// <summary>How many of the flows differ from all others.</summary>
     public int DistinctFlows => _flows.Distinct().Count();
 
-    public override PacketFields FieldsOf(int flow) => _flows[flow];
+    public override FlowHeaders FieldsOf(int flow) => _flows[flow];
 
     /// <summary>No entry is meant for a flow: nothing of it is free.</summary>
     public override FlowMatch MatchOf(int flow) => FieldsOf(flow).ToMatch(InPortOf(flow, _inputs));
@@ -209,7 +209,7 @@ internal sealed class AttackSet : FlowSet
         }
     }
 
-    private PacketFields MakeFlow(int flow)
+    private FlowHeaders MakeFlow(int flow)
     {
         int row = _random.Next(_spec.Values);
         FlowMatch packet = default;
@@ -223,7 +223,7 @@ internal sealed class AttackSet : FlowSet
         {
             Set(ref packet, field, field == FlowWildcards.InPort ? flow : Drawn(row), isWrong: false);
         }
-        return new PacketFields(
+        return new FlowHeaders(
             packet.DlSrc.Value, packet.DlDst.Value, IpProtocol.Udp, packet.NwSrc, packet.NwDst, packet.TpSrc, packet.TpDst)
         {
             NwTos = packet.NwTos,

@@ -48,7 +48,7 @@ internal static partial class BenchCommand
         Option<int> flows = Number("--flows", "Flow entries; with --match inport, which has one, flows of the traffic.", 1000);
         Option<string> match = Word("--match", "What entries match: all fields, in_port, nw_dst, rules in the style of access lists, firewalls, IP chains, or all fields of what comes out of a tunnel.", "exact", "inport", "l3", "acl", "fw", "ipc", "vxlan", "gre", "ipip");
         Option<string> actions = Word("--actions", "Output alone, set dl_src and dl_dst before, set nw_dst before, set Ethernet addresses, IPv4 addresses and ports before, or output to a tunnel.", "output", "rewrite", "readdress", "translate", "vxlan", "gre", "ipip");
-        Option<int> frame = Number("--frame", "Bytes of a frame, without FCS.", PacketFields.MinFrame);
+        Option<int> frame = Number("--frame", "Bytes of a frame, without FCS.", FlowHeaders.MinFrame);
         Option<int> workers = Number("--workers", "Threads that forward.", 1);
         Option<bool> handover = new("--handover")
         {
@@ -76,7 +76,7 @@ internal static partial class BenchCommand
             Match = Enum.Parse<PipelineMatch>(parsed.GetRequiredValue(match), ignoreCase: true),
             Rewrite = Enum.TryParse(parsed.GetValue(actions), ignoreCase: true, out PipelineRewrite rewrite) ? rewrite : PipelineRewrite.None,
             Tunnel = parsed.GetValue(actions) is "vxlan" or "gre" or "ipip" ? parsed.GetValue(actions) : null,
-            FrameLength = InRange(frame, parsed.GetValue(frame), PacketFields.MinFrame, PacketFields.MaxFrame),
+            FrameLength = InRange(frame, parsed.GetValue(frame), FlowHeaders.MinFrame, FlowHeaders.MaxFrame),
             Workers = InRange(workers, parsed.GetValue(workers), 1, 64),
             Handover = parsed.GetValue(handover),
             PoolFrames = parsed.GetValue(frames) is int pool ? InRange(frames, pool, LeastFrames, MostFrames) : null,
@@ -151,7 +151,7 @@ internal static partial class BenchCommand
     private static Command CreatePacketIn()
     {
         Option<double> rate = Rate("Packets a second while latencies are measured.", 10_000);
-        Option<int> frame = Number("--frame", "Bytes of a frame, without FCS.", PacketFields.MinFrame);
+        Option<int> frame = Number("--frame", "Bytes of a frame, without FCS.", FlowHeaders.MinFrame);
         Option<double> seconds = Seconds(3);
         Command command = Create(
             "packetin", "Packets without a flow entry to a controller on loopback: latencies, then the highest rate.",
@@ -159,7 +159,7 @@ internal static partial class BenchCommand
         SetAction(command, parsed => new PacketInOptions
         {
             Rate = InRange(rate, parsed.GetValue(rate), 1, 1e9),
-            FrameLength = InRange(frame, parsed.GetValue(frame), PacketFields.MinFrame, PacketFields.MaxFrame),
+            FrameLength = InRange(frame, parsed.GetValue(frame), FlowHeaders.MinFrame, FlowHeaders.MaxFrame),
             Seconds = InRange(seconds, parsed.GetValue(seconds), 0.01, 3600),
         }, PacketInBenchmark.Run);
         return command;
@@ -252,7 +252,7 @@ internal static partial class BenchCommand
     /// <exception cref="OptionException">It is given, and one of the others too.</exception>
     private static string? WithoutAny(Option option, string? value, ParseResult parsed, params Option[] others) =>
         value != null && others.FirstOrDefault(other => parsed.GetResult(other) is { Implicit: false }) is { } other
-            ? throw new OptionException($"{option.Name}: it says what there is to be measured, and leaves no place for {other.Name}")
+            ? throw new OptionException($"{option.Name}: cannot be combined with {other.Name}")
             : value;
 
     private static double ReadRate(Option option, string text) => text == "max"

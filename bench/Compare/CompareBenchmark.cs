@@ -64,7 +64,7 @@ internal sealed class CompareBenchmark(CompareOptions options, Action<string> pr
         say($"row {++_started} of {Options.Rows.Count}, starting the switches");
         _flows = row.MakeFlows();
         IEnumerable<ReadOnlyMemory<byte>>? frames = row.HasTraffic
-            ? _flows.FramesOf(TrafficOrder.Uniform(_flows.TrafficFlows, new Random(Seed)), PacketFields.MinFrame).Until(Cancellation)
+            ? _flows.FramesOf(TrafficOrder.Uniform(_flows.TrafficFlows, new Random(Seed)), FlowHeaders.MinFrame).Until(Cancellation)
             : null;
         yield return new OwnSwitch(frames, row.Entries + CompareRow.OtherEntries);
         if (!row.OursOnly)
@@ -89,12 +89,12 @@ internal sealed class CompareBenchmark(CompareOptions options, Action<string> pr
 
     protected override void Add(CompareRow row, IReadOnlyList<ComparedSwitch> sides) => _rows.Add(
         Result, row.Name, new Row(row, sides[0], sides.Skip(1).FirstOrDefault()),
-        Disturbance.Median([.. sides.SelectMany(side => side.Rounds).Select(sample => sample.Disturbance)]));
+        Interference.Median([.. sides.SelectMany(side => side.Rounds).Select(sample => sample.Interference)]));
 
     protected override void Report()
     {
         _rows.AddTo(Result, "rows");
-        Result.Add("frame", PacketFields.MinFrame);
+        Result.Add("frame", FlowHeaders.MinFrame);
         Result.Add("openVSwitchMemory", ComparedOpenVSwitch.HasHugePages ? "huge pages" : "--no-huge");
         Result.Add("openVSwitchSettings", Options.Settings.Count == 0 ? "defaults (emc-insert-inv-prob 100, smc-enable false)" : string.Join(' ', Options.Settings));
     }

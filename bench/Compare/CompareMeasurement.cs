@@ -15,7 +15,7 @@ namespace Softswitch.Bench.Compare;
 /// <param name="Kept">With <see cref="CompareKind.Churn"/>: the share of the rate just before.</param>
 internal readonly record struct CompareSample(double Value, double? Kept = null) : IBenchRound
 {
-    public Disturbance Disturbance { get; init; }
+    public Interference Interference { get; init; }
 }
 
 /// <summary>Measures a row on either switch, over its OpenFlow connection alone: the same messages, counters and clock for both.</summary>
@@ -66,14 +66,14 @@ internal sealed class CompareMeasurement(CompareRow row, CancellationToken cance
     {
         side.Resume();
         cancellation.Wait(Settling);
-        Func<Disturbance> disturbance = side.Watch();
+        Func<Interference> interference = side.Watch();
         CompareSample sample = row.Kind switch
         {
             CompareKind.Forward => new(Forward(side, slice) / 1e6),
             CompareKind.Churn => Churn(side, slice),
             _ => new(AddOthers(side, slice, Burst, double.PositiveInfinity).FlowModsPerSecond),
         };
-        sample = sample with { Disturbance = disturbance() };
+        sample = sample with { Interference = interference() };
         side.Rest();
         return sample;
     }

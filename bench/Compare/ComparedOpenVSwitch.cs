@@ -97,7 +97,7 @@ internal sealed class ComparedOpenVSwitch : ComparedSwitch
         }
     }
 
-    public override Func<Disturbance> Watch() => new MachineWatch(_daemons.ProcessId).ReadProcesses;
+    public override Func<Interference> Watch() => new MachineWatch(_daemons.ProcessId).ReadProcesses;
 
     public override void Dispose()
     {

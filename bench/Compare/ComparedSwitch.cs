@@ -27,7 +27,7 @@ internal abstract class ComparedSwitch(string name) : BenchSide<CompareSample>(n
     public abstract void Rest();
 
     /// <summary>Watches from now on what others take from the thread that forwards; the answer is asked for before <see cref="Rest"/>.</summary>
-    public abstract Func<Disturbance> Watch();
+    public abstract Func<Interference> Watch();
 
     /// <summary>Waits, while forwarding goes on, until it has reached its full speed.</summary>
     /// <param name="seconds">How long will be measured.</param>

@@ -44,7 +44,7 @@ internal sealed class OwnSwitch : ComparedSwitch
 
     public override void WarmUp(double seconds, CancellationToken cancellation) => MeasuredWorkers.WarmUp(seconds, cancellation);
 
-    public override Func<Disturbance> Watch()
+    public override Func<Interference> Watch()
     {
         var watch = new MachineWatch();
         WorkerSample[] before = _workers!.TakeSamples();

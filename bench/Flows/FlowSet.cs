@@ -32,7 +32,7 @@ internal abstract class FlowSet
 
     /// <summary>The headers of a flow's packets.</summary>
     /// <param name="flow">From 0 to <see cref="TrafficFlows"/> - 1.</param>
-    public abstract PacketFields FieldsOf(int flow);
+    public abstract FlowHeaders FieldsOf(int flow);
 
     /// <summary>The port a flow's packets come in by, of the ports 1 to <paramref name="inputs"/>.</summary>
     public static ushort InPortOf(int flow, int inputs) => (ushort)((flow % inputs) + 1);
@@ -65,10 +65,10 @@ internal abstract class FlowSet
     }
 
     /// <summary>Fields that differ from flow to flow in addresses and source port, as those of many users of one service.</summary>
-    protected static PacketFields Distinct(int flow)
+    protected static FlowHeaders Distinct(int flow)
     {
         ulong mixed = (ulong)(uint)flow * 0x9e37_79b9_7f4a_7c15;
-        return new PacketFields(
+        return new FlowHeaders(
             DlSrc, DlDst, IpProtocol.Udp, SourceNet | ((uint)flow & NetMask), DestinationNet | ((uint)(mixed >> 40) & NetMask),
             (ushort)(1024 + ((mixed >> 20) & 0x7fff)), 53);
     }

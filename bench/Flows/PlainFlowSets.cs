@@ -10,7 +10,7 @@ internal sealed class ExactFlows(int entries, int inputs) : FlowSet(entries)
     public override IEnumerable<BenchEntry> Entries =>
         Enumerable.Range(0, TrafficFlows).Select(flow => new BenchEntry(MatchOf(flow), 0x8000));
 
-    public override PacketFields FieldsOf(int flow) => Distinct(flow);
+    public override FlowHeaders FieldsOf(int flow) => Distinct(flow);
 
     public override FlowMatch MatchOf(int flow) => FieldsOf(flow).ToMatch(InPortOf(flow, inputs));
 }
@@ -21,7 +21,7 @@ internal sealed class InPortFlows(int trafficFlows, int inputs) : FlowSet(traffi
     public override IEnumerable<BenchEntry> Entries =>
         Enumerable.Range(0, inputs).Select(flow => new BenchEntry(MatchOf(flow), 0x8000));
 
-    public override PacketFields FieldsOf(int flow) => Distinct(flow);
+    public override FlowHeaders FieldsOf(int flow) => Distinct(flow);
 
     public override FlowMatch MatchOf(int flow) => FlowMatch.Any with
     {
@@ -41,7 +41,7 @@ internal sealed class HostRoutes(int entries, int trafficFlows) : FlowSet(traffi
     public override IEnumerable<BenchEntry> Entries =>
         Enumerable.Range(0, entries).Select(route => new BenchEntry(Match(route), 0x8000));
 
-    public override PacketFields FieldsOf(int flow) => Distinct(flow) with { NwDst = Host(flow % entries) };
+    public override FlowHeaders FieldsOf(int flow) => Distinct(flow) with { NwDst = Host(flow % entries) };
 
     public override FlowMatch MatchOf(int flow) => Match(flow % entries);
 

@@ -27,7 +27,7 @@ internal sealed class RuleSet : FlowSet
     private readonly RuleStyle _style;
     private readonly Random _random;
     private readonly BenchEntry[] _entries;
-    private readonly (int Entry, PacketFields Fields)[] _flows;
+    private readonly (int Entry, FlowHeaders Fields)[] _flows;
 
     public RuleSet(RuleStyle style, int entries, int trafficFlows, int seed)
         : base(trafficFlows)
@@ -35,7 +35,7 @@ internal sealed class RuleSet : FlowSet
         _style = style;
         _random = new Random(seed);
         _entries = MakeEntries(entries);
-        _flows = new (int, PacketFields)[trafficFlows];
+        _flows = new (int, FlowHeaders)[trafficFlows];
         for (int i = 0; i < trafficFlows; i++)
         {
             int entry = _random.Next(entries);
@@ -45,7 +45,7 @@ internal sealed class RuleSet : FlowSet
 
     public override IEnumerable<BenchEntry> Entries => _entries;
 
-    public override PacketFields FieldsOf(int flow) => _flows[flow].Fields;
+    public override FlowHeaders FieldsOf(int flow) => _flows[flow].Fields;
 
     public override FlowMatch MatchOf(int flow) => _entries[_flows[flow].Entry].Match;
 
@@ -131,11 +131,11 @@ internal sealed class RuleSet : FlowSet
         return length == 0 ? 0 : address & (uint.MaxValue << (32 - length));
     }
 
-    private PacketFields Draw(in FlowMatch match)
+    private FlowHeaders Draw(in FlowMatch match)
     {
         byte protocol = (match.Wildcards & FlowWildcards.NwProto) == 0 ? match.NwProto : _random.Next(2) == 0 ? IpProtocol.Tcp : IpProtocol.Udp;
         bool hasPorts = protocol is IpProtocol.Tcp or IpProtocol.Udp;
-        return new PacketFields(
+        return new FlowHeaders(
             DlSrc,
             DlDst,
             protocol,

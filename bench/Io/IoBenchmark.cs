@@ -75,7 +75,7 @@ internal sealed class IoBenchmark(IoOptions options, Action<string> progress, Ca
     {
         foreach (IoSide side in sides)
         {
-            _rows.Add(Result, $"{Text(row)}, {side.Name}", (row, side), side.Disturbance);
+            _rows.Add(Result, $"{Text(row)}, {side.Name}", (row, side), side.Interference);
             Judge(row, side);
         }
         if (sides.Count > 1)

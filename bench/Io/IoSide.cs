@@ -8,8 +8,8 @@ namespace Softswitch.Bench.Io;
 /// <param name="Unlimited">With as many packets as the generator can make.</param>
 /// <param name="Lossless">At the highest rate without loss; null if every rate had some.</param>
 /// <param name="Disturbed">Trials that were repeated because the processors were taken away.</param>
-/// <param name="Disturbance">Of the round as it was kept.</param>
-internal sealed record IoRound(IoTrial Unlimited, IoTrial? Lossless, int Disturbed, Disturbance Disturbance) : IBenchRound
+/// <param name="Interference">Of the round as it was kept.</param>
+internal sealed record IoRound(IoTrial Unlimited, IoTrial? Lossless, int Disturbed, Interference Interference) : IBenchRound
 {
     public double LosslessMpps => (Lossless?.OfferedPerSecond ?? 0) / 1e6;
 }
@@ -74,8 +74,8 @@ internal sealed class IoSide(string name, IoTestbed testbed, Func<IoTestbed, IoS
         _ = Testbed.Run(Switch, 10_000, TimeSpan.FromMilliseconds(100), cancellation);
         IoTrial unlimited = Try(double.PositiveInfinity);
         IoTrial? lossless = new RateSearch(options.Tolerance, Resolution, Attempts).Find(unlimited, Try);
-        Disturbance disturbance = watch.ReadProcesses();
+        Interference interference = watch.ReadProcesses();
         double generatorShare = 1 - (unlimited.GeneratorWaited / unlimited.Elapsed);
-        return new IoRound(unlimited, lossless, disturbed, disturbance with { Share = Math.Min(disturbance.Share ?? 1, generatorShare) });
+        return new IoRound(unlimited, lossless, disturbed, interference with { Share = Math.Min(interference.Share ?? 1, generatorShare) });
     }
 }

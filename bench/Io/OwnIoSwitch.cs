@@ -45,7 +45,7 @@ internal sealed class OwnIoSwitch : IoSwitch
         {
             string[] command =
             [
-                .. OwnProgram.Switch, "run", "--port", $"{Input}={input}", "--port", $"{Output}={output}", "--control", $"punix:{_control}",
+                .. SelfExecutable.Switch, "run", "--port", $"{Input}={input}", "--port", $"{Output}={output}", "--control", $"punix:{_control}",
                 "--listen", $"punix:{socket}", "--cpus", processor.ToString(CultureInfo.InvariantCulture), .. more,
             ];
             _daemon = RunningCommand.Start(command[0], command[1..], network: network, processor: processor).KilledBy(cancellation);

@@ -45,7 +45,7 @@ internal sealed class TcpBenchmark(IoOptions options, Action<string> progress, C
     {
         foreach (TcpSide side in sides)
         {
-            _rows.Add(Result, $"{IoBenchmark.Text(row)}, {side.Name}", (IoBenchmark.Text(row), side), side.Disturbance);
+            _rows.Add(Result, $"{IoBenchmark.Text(row)}, {side.Name}", (IoBenchmark.Text(row), side), side.Interference);
         }
     }
 

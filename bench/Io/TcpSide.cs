@@ -10,7 +10,7 @@ namespace Softswitch.Bench.Io;
 /// <summary>One stream through a switch.</summary>
 /// <param name="BytesPerPacket">Of what arrives at port 1: whether segments are whole.</param>
 /// <param name="CpuShare">Of a core.</param>
-internal sealed record TcpRound(double Gigabits, double BytesPerPacket, double CpuShare, Disturbance Disturbance) : IBenchRound;
+internal sealed record TcpRound(double Gigabits, double BytesPerPacket, double CpuShare, Interference Interference) : IBenchRound;
 
 /// <summary>One switch between its hosts.</summary>
 internal sealed class TcpSide(string name, ITcpTestbed testbed, Func<ITcpTestbed, IoSwitch> start)
@@ -46,10 +46,10 @@ internal sealed class TcpSide(string name, ITcpTestbed testbed, Func<ITcpTestbed
         double rate = Testbed.Measure(duration, cancellation);
         double elapsed = KernelClock.Nanoseconds - began;
         cpu = ProcessSchedule.Nanoseconds(Switch.ProcessId) - cpu;
-        Disturbance disturbance = watch.ReadProcesses();
+        Interference interference = watch.ReadProcesses();
         PortStatistics after = ReadInput();
         double packets = after.ReceivedPackets - before.ReceivedPackets;
-        return new TcpRound(rate / 1e9, packets > 0 ? (after.ReceivedBytes - before.ReceivedBytes) / packets : 0, cpu / elapsed, disturbance);
+        return new TcpRound(rate / 1e9, packets > 0 ? (after.ReceivedBytes - before.ReceivedBytes) / packets : 0, cpu / elapsed, interference);
     });
 
     protected override void WarmUp(CancellationToken cancellation)

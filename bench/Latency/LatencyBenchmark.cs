@@ -141,7 +141,7 @@ internal sealed class LatencyBenchmark(LatencyOptions options, Action<string> pr
             foreach (LatencySide side in sides.Where(side => side.Rounds.Exists(round => round.Load == load)))
             {
                 LatencyFigures figures = LatencyFigures.Of(side.Rounds.Where(round => round.Load == load));
-                _rows.Add(Result, $"{row.Name}, {load.Name}, {side.Name}", new Row(row, load, side, figures), figures.Disturbance);
+                _rows.Add(Result, $"{row.Name}, {load.Name}, {side.Name}", new Row(row, load, side, figures), figures.Interference);
             }
         }
     }

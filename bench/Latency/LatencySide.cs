@@ -5,14 +5,14 @@ using Softswitch.Lab.Measures;
 namespace Softswitch.Bench.Latency;
 
 /// <summary>One turn of a side under a load.</summary>
-/// <param name="Disturbance">Of switch and guest.</param>
-internal sealed record LatencyRound(LatencyLoad Load, LatencyTrial Trial, Disturbance Disturbance) : IBenchRound;
+/// <param name="Interference">Of switch and guest.</param>
+internal sealed record LatencyRound(LatencyLoad Load, LatencyTrial Trial, Interference Interference) : IBenchRound;
 
 /// <summary>What came of a side under one load, all rounds together.</summary>
 /// <param name="Seconds">Without the time the guest stood still.</param>
 /// <param name="SwitchWaited">How long the switch had to wait for its processor.</param>
 internal sealed record LatencyFigures(
-    Histogram Latencies, long Offered, long Received, long Unsure, double Seconds, TimeSpan SwitchWaited, Disturbance Disturbance)
+    Histogram Latencies, long Offered, long Received, long Unsure, double Seconds, TimeSpan SwitchWaited, Interference Interference)
 {
     public long Lost => Math.Max(0, Offered - Received);
 
@@ -24,7 +24,7 @@ internal sealed record LatencyFigures(
         return new LatencyFigures(
             latencies, trials.Sum(trial => trial.Offered), trials.Sum(trial => trial.Received), trials.Sum(trial => trial.Unsure),
             trials.Sum(trial => trial.Elapsed.TotalSeconds), TimeSpan.FromTicks(trials.Sum(trial => trial.SwitchWaited.Ticks)),
-            Disturbance.Median([.. rounds.Select(round => round.Disturbance)]));
+            Interference.Median([.. rounds.Select(round => round.Interference)]));
     }
 }
 
@@ -106,9 +106,9 @@ internal sealed class LatencySide(string name, LatencyGuest guest, Func<LatencyG
         var watch = new MachineWatch(Switch.ProcessId);
         LatencyTrial trial = Run(rate, TimeSpan.FromSeconds(options.Seconds), cancellation);
         cancellation.ThrowIfCancellationRequested();
-        Disturbance disturbance = watch.ReadProcesses();
+        Interference interference = watch.ReadProcesses();
         double guestShare = trial.Elapsed / (trial.Elapsed + trial.StoodStill);
-        return new LatencyRound(load, trial, disturbance with { Share = Math.Min(disturbance.Share ?? 1, guestShare) });
+        return new LatencyRound(load, trial, interference with { Share = Math.Min(interference.Share ?? 1, guestShare) });
     });
 
     protected override void WarmUp(CancellationToken cancellation)

@@ -103,7 +103,7 @@ internal static class ReportBenchmark
         result.Add("out", Path.GetFullPath(folder));
         result.Add("files", new JsonArray([.. files.Select(file => (JsonNode)file.Name)]));
         result.Add("benchmarks", sections.Sum(section => section.Figures.Count));
-        var omitted = new TextTable("not measured", "why");
+        var omitted = new MarkdownTable("not measured", "why");
         foreach ((string command, string reason) in head.Omissions)
         {
             omitted.Add(command, reason);
@@ -138,7 +138,7 @@ internal static class ReportBenchmark
                 ["topic"] = section.Topic.ToString().ToLowerInvariant(),
                 ["command"] = figure.Step.Command,
                 ["errors"] = new JsonArray([.. figure.Errors.Select(error => (JsonNode)error)]),
-                ["disturbance"] = figure.Disturbance,
+                ["disturbance"] = figure.Interference,
                 ["result"] = figure.Result?.DeepClone(),
             })),
         ]),

@@ -64,14 +64,14 @@ internal static class ReportCharts
         return
         [
             .. figures.GroupBy(figure => figure.Step.Line).Select(line =>
-                new Series(line.Key, Points(line.Where(figure => figure.Disturbance == null))) { Disturbed = Points(line.Where(figure => figure.Disturbance != null)) }),
+                new Series(line.Key, Points(line.Where(figure => figure.Interference == null))) { Disturbed = Points(line.Where(figure => figure.Interference != null)) }),
         ];
     }
 
     private static Series[] Tails(IReadOnlyList<ReportFigure> figures, string name) =>
     [
         .. figures.Where(figure => figure.Result?[name] is JsonArray).Select(figure => new Series(
-            figure.Step.Line + (figure.Disturbance == null ? string.Empty : ", disturbed"),
+            figure.Step.Line + (figure.Interference == null ? string.Empty : ", disturbed"),
         [
             .. figure.Result![name]!.AsArray().Select(pair => (pair![1]!.GetValue<double>(), pair[0]!.GetValue<double>())),
         ])),
@@ -82,7 +82,7 @@ internal static class ReportCharts
         JsonNode[] rows = [.. figures.SelectMany(ReportFigureRows.Of).Where(row => row["row"]!.GetValue<string>().StartsWith("exact-", StringComparison.Ordinal))];
         (double, double)[] Points(string key, bool disturbed) =>
         [
-            .. rows.Where(row => row[key] != null && ReportFigureRows.DisturbanceOf(row) != null == disturbed)
+            .. rows.Where(row => row[key] != null && ReportFigureRows.InterferenceOf(row) != null == disturbed)
                 .Select(row => (row["entries"]!.GetValue<double>(), row[key]!.GetValue<double>())),
         ];
         Series Line(string name, string key) => new(name, Points(key, disturbed: false)) { Disturbed = Points(key, disturbed: true) };
@@ -99,7 +99,7 @@ internal static class ReportFigureRows
     public static IEnumerable<JsonNode> Of(ReportFigure figure) => figure.Result?["rows"] is JsonArray rows ? rows.Select(row => row!) : [];
 
     /// <summary>What disturbed a row, or a whole result, as it says itself; null if nothing did.</summary>
-    public static string? DisturbanceOf(JsonNode? values) => values?["disturbedBy"]?.GetValue<string>();
+    public static string? InterferenceOf(JsonNode? values) => values?["disturbedBy"]?.GetValue<string>();
 
     /// <summary>What tells a row from the others, in a few words.</summary>
     public static string NameOf(JsonNode row) =>

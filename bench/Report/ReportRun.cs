@@ -13,11 +13,11 @@ internal sealed record ReportFigure(ReportStep Step, JsonObject? Result, IReadOn
     private const double MostKept = 1.1;
 
     /// <summary>Why its figures cannot be, or are of what others left of the machine; null if neither.</summary>
-    public string? Disturbance => Number("kept") is { } kept && kept > MostKept
+    public string? Interference => Number("kept") is { } kept && kept > MostKept
         ? string.Create(
             CultureInfo.InvariantCulture,
             $"more than all of the rate cannot be kept (kept {kept:0.00}): something else took the processor in between; load average {Number("loadAverage"):0.0} on {Number("cores") ?? Environment.ProcessorCount:0} cores, the worker had {Number("cpuShare"):0.00} of a core with flow-mods and {Number("cpuShareIdle"):0.00} without")
-        : ReportFigureRows.DisturbanceOf(Result);
+        : ReportFigureRows.InterferenceOf(Result);
 
     /// <summary>A figure by name, or null.</summary>
     public double? Number(string name) => Result?[name] is JsonValue value && value.TryGetValue(out double number) ? number : null;

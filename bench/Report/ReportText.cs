@@ -143,20 +143,20 @@ internal static class ReportText
         return page.ToString();
     }
 
-    private static void AddTable(HtmlPage page, TextTable table) => page.AddTable(table.Headings, table.Rows.Select(row => row.Select(HtmlPage.Inline)));
+    private static void AddTable(HtmlPage page, MarkdownTable table) => page.AddTable(table.Headings, table.Rows.Select(row => row.Select(HtmlPage.Inline)));
 
     private static IEnumerable<(string What, string Note)> NotesOn(IReadOnlyList<ReportFigure> figures) =>
     [
         .. figures.Where(figure => figure.Errors.Count > 0).Select(figure => ("Not to be believed", $"`{figure.Step.Command}`: {string.Join("; ", figure.Errors)}")),
-        .. figures.Where(figure => figure.Disturbance != null).Select(figure => (Disturbed, $"`{figure.Step.Command}`: {figure.Disturbance}")),
-        .. figures.SelectMany(figure => ReportFigureRows.Of(figure).Where(row => ReportFigureRows.DisturbanceOf(row) != null)
-            .Select(row => (Disturbed, $"`{figure.Step.Command}`, {ReportFigureRows.NameOf(row)}: {ReportFigureRows.DisturbanceOf(row)}"))),
+        .. figures.Where(figure => figure.Interference != null).Select(figure => (Disturbed, $"`{figure.Step.Command}`: {figure.Interference}")),
+        .. figures.SelectMany(figure => ReportFigureRows.Of(figure).Where(row => ReportFigureRows.InterferenceOf(row) != null)
+            .Select(row => (Disturbed, $"`{figure.Step.Command}`, {ReportFigureRows.NameOf(row)}: {ReportFigureRows.InterferenceOf(row)}"))),
         .. SetUpsOf(figures).Select(line => ("Set up", line)),
     ];
 
-    private static TextTable HeadTable(ReportHead head)
+    private static MarkdownTable HeadTable(ReportHead head)
     {
-        var table = new TextTable("measured on", string.Empty);
+        var table = new MarkdownTable("measured on", string.Empty);
         table.Add("processor", $"{head.Processor}, {head.Cores} cores");
         table.Add("kernel", head.Kernel);
         table.Add("runtime", head.Runtime);
@@ -168,7 +168,7 @@ internal static class ReportText
 
     private static string NoteOn((string Command, string Reason) omission) => $"`{omission.Command}`: {omission.Reason}";
 
-    private static TextTable TableOf(ReportTopic topic, IReadOnlyList<ReportFigure> figures, (string Heading, string Key, string Format)[] columns) => topic switch
+    private static MarkdownTable TableOf(ReportTopic topic, IReadOnlyList<ReportFigure> figures, (string Heading, string Key, string Format)[] columns) => topic switch
     {
         ReportTopic.Compare => CompareTable(figures),
         ReportTopic.Io or ReportTopic.Vhost or ReportTopic.Topology => RowTable(figures, columns),
@@ -176,9 +176,9 @@ internal static class ReportText
     };
 
     /// <summary>The rows that a benchmark printed, each by its name.</summary>
-    private static TextTable RowTable(IReadOnlyList<ReportFigure> figures, (string Heading, string Key, string Format)[] columns)
+    private static MarkdownTable RowTable(IReadOnlyList<ReportFigure> figures, (string Heading, string Key, string Format)[] columns)
     {
-        var table = new TextTable(["row", .. columns.Select(column => column.Heading)]);
+        var table = new MarkdownTable(["row", .. columns.Select(column => column.Heading)]);
         foreach (JsonNode row in figures.SelectMany(ReportFigureRows.Of))
         {
             table.Add([ReportFigureRows.NameOf(row) + MarkOf(row), .. columns.Select(column => Cell(row, column.Key, column.Format))]);
@@ -186,24 +186,24 @@ internal static class ReportText
         return table;
     }
 
-    private static string MarkOf(JsonNode row) => ReportFigureRows.DisturbanceOf(row) == null ? string.Empty : " (disturbed)";
+    private static string MarkOf(JsonNode row) => ReportFigureRows.InterferenceOf(row) == null ? string.Empty : " (disturbed)";
 
     private static string Cell(JsonNode row, string key, string format) => row[key]?.GetValue<double>().ToString(format, CultureInfo.InvariantCulture) ?? "–";
 
-    private static TextTable FigureTable(IReadOnlyList<ReportFigure> figures, (string Heading, string Key, string Format)[] columns)
+    private static MarkdownTable FigureTable(IReadOnlyList<ReportFigure> figures, (string Heading, string Key, string Format)[] columns)
     {
-        var table = new TextTable(["command", .. columns.Select(column => column.Heading)]);
+        var table = new MarkdownTable(["command", .. columns.Select(column => column.Heading)]);
         foreach (ReportFigure figure in figures)
         {
-            string mark = figure.Disturbance == null ? string.Empty : " (disturbed)";
+            string mark = figure.Interference == null ? string.Empty : " (disturbed)";
             table.Add([$"`{figure.Step.Command}`{mark}", .. columns.Select(column => figure.Number(column.Key)?.ToString(column.Format, CultureInfo.InvariantCulture) ?? "–")]);
         }
         return table;
     }
 
-    private static TextTable CompareTable(IReadOnlyList<ReportFigure> figures)
+    private static MarkdownTable CompareTable(IReadOnlyList<ReportFigure> figures)
     {
-        var table = new TextTable("row", "unit", "Softswitch", "OVS-DPDK", "ratio");
+        var table = new MarkdownTable("row", "unit", "Softswitch", "OVS-DPDK", "ratio");
         foreach (JsonNode row in figures.SelectMany(ReportFigureRows.Of))
         {
             string unit = row["unit"]!.GetValue<string>();

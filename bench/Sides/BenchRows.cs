@@ -25,12 +25,12 @@ internal sealed record BenchColumn<T>(string? Key, Func<T, JsonNode?> Of, string
 /// <summary>Rows of a result, for programs and for people.</summary>
 internal sealed class BenchRows<T>(params BenchColumn<T>[] columns)
 {
-    private readonly TextTable _table = new([.. columns.Select(column => column.Heading).OfType<string>()]);
+    private readonly MarkdownTable _table = new([.. columns.Select(column => column.Heading).OfType<string>()]);
     private readonly JsonArray _rows = [];
 
     /// <param name="name">Of the row, for people.</param>
     /// <param name="found">What disturbed it.</param>
-    public void Add(BenchResult result, string name, T item, Disturbance found)
+    public void Add(BenchResult result, string name, T item, Interference found)
     {
         JsonObject row = ToJson(item);
         Add(item, row, result.Mark(name, row, found));

@@ -8,7 +8,7 @@ namespace Softswitch.Bench.Sides;
 internal interface IBenchRound
 {
     /// <summary>What others had of the machine meanwhile.</summary>
-    Disturbance Disturbance { get; }
+    Interference Interference { get; }
 }
 
 /// <summary>What is measured in turns with others.</summary>
@@ -31,7 +31,7 @@ internal abstract class BenchSide<TRound>(string name) : IBenchSide
 
     public bool IsMeasured => Rounds.Count > 0;
 
-    public Disturbance Disturbance => Disturbance.Median([.. Rounds.Select(round => round.Disturbance)]);
+    public Interference Interference => Interference.Median([.. Rounds.Select(round => round.Interference)]);
 
     public double Median(Func<TRound, double> figure) => Statistic.Median([.. Rounds.Select(figure)]);
 

@@ -51,7 +51,7 @@ internal sealed class OwnTopology : TopologySwitches
 
     public override void Start()
     {
-        string[] command = [.. OwnProgram.Switch, "run", "--config", ConfigurationFile];
+        string[] command = [.. SelfExecutable.Switch, "run", "--config", ConfigurationFile];
         try
         {
             // Names of control sockets are nobody else's business.

@@ -45,7 +45,7 @@ internal sealed class TopologyBenchmark(TopologyOptions options, Action<string> 
             rows.Add(measure);
         }
         rows.AddTo(Result, "rows");
-        Result.Add(Disturbance.Median([.. sides.SelectMany(side => side.Rounds).Select(round => round.Disturbance)]));
+        Result.Add(Interference.Median([.. sides.SelectMany(side => side.Rounds).Select(round => round.Interference)]));
     }
 
     protected override void Report()

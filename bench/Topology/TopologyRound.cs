@@ -31,7 +31,7 @@ internal sealed class TopologyRound : IBenchRound
     public double RecoverySeconds { get; set; }
 
     /// <summary>What others had of the machine while the network rested.</summary>
-    public Disturbance Disturbance { get; set; }
+    public Interference Interference { get; set; }
 }
 
 /// <summary>A figure of rounds, as results show it.</summary>

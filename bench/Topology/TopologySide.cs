@@ -58,7 +58,7 @@ internal sealed class TopologySide(string name, Func<TopologyNetwork, TopologySw
         long resting = Stopwatch.GetTimestamp();
         MachineWatch watch = switches.Watch();
         cancellation.Wait(TimeSpan.FromSeconds(2 * options.Seconds));
-        round.Disturbance = watch.ReadMachine(); // the rest of the round leaves no processor idle by itself
+        round.Interference = watch.ReadMachine(); // the rest of the round leaves no processor idle by itself
         round.IdleCpuPercent = 100 * (switches.ReadCpuTime() - cpu) / Stopwatch.GetElapsedTime(resting);
 
         progress("TCP");

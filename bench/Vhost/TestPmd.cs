@@ -107,7 +107,7 @@ internal sealed partial class TestPmd : IDisposable
     }
 
     /// <summary>The headers of a flow's packets.</summary>
-    public static PacketFields FieldsOf(int flow) => new(DlSrc, DlDst, IpProtocol.Udp, NwSrc, FirstNwDst + (uint)flow, TpSrc, TpDst);
+    public static FlowHeaders FieldsOf(int flow) => new(DlSrc, DlDst, IpProtocol.Udp, NwSrc, FirstNwDst + (uint)flow, TpSrc, TpDst);
 
     /// <summary>Begins to send, once the switch is at its sockets; returns when packets come back.</summary>
     /// <exception cref="CompareException">None do.</exception>

@@ -114,7 +114,7 @@ internal sealed class VhostBenchmark(VhostOptions options, Action<string> progre
     {
         foreach (VhostSide side in sides)
         {
-            _rows.Add(Result, $"{row.Name}, {side.Name}", (row, side), side.Disturbance);
+            _rows.Add(Result, $"{row.Name}, {side.Name}", (row, side), side.Interference);
         }
         if (sides.Count > 1)
         {

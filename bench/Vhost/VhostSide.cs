@@ -7,8 +7,8 @@ namespace Softswitch.Bench.Vhost;
 /// <param name="Guest">What the guest counted meanwhile.</param>
 /// <param name="BusyShare">Of the time, how much the switch was at work on packets.</param>
 /// <param name="CyclesPerPacket">That work, in cycles of the clock the processor is said to have, for each packet that came back.</param>
-/// <param name="Disturbance">Of guest and switch.</param>
-internal readonly record struct VhostRound(TestPmdCounts Guest, double BusyShare, double CyclesPerPacket, Disturbance Disturbance) : IBenchRound
+/// <param name="Interference">Of guest and switch.</param>
+internal readonly record struct VhostRound(TestPmdCounts Guest, double BusyShare, double CyclesPerPacket, Interference Interference) : IBenchRound
 {
     public double Mpps => Guest.ReceivedPerSecond / 1e6;
 
@@ -42,13 +42,13 @@ internal sealed class VhostSide(string name, TestPmd guest, Func<TestPmd, IoSwit
         (TimeSpan busyBefore, TimeSpan clockBefore) = Switch.ReadBusyTime();
         var watch = new MachineWatch(Switch.ProcessId, Testbed.ProcessId);
         cancellation.Wait(TimeSpan.FromSeconds(options.Seconds));
-        Disturbance disturbance = watch.ReadProcesses();
+        Interference interference = watch.ReadProcesses();
         (TimeSpan busy, TimeSpan clock) = Switch.ReadBusyTime();
         TestPmdCounts counts = Testbed.Read();
         double share = (busy - busyBefore) / (clock - clockBefore);
         return counts.Received == 0
             ? throw new CompareException($"{Name} delivered nothing")
-            : new VhostRound(counts, share, share * Machine.Gigahertz * 1e9 / counts.ReceivedPerSecond, disturbance);
+            : new VhostRound(counts, share, share * Machine.Gigahertz * 1e9 / counts.ReceivedPerSecond, interference);
     });
 
     protected override void WarmUp(CancellationToken cancellation)

@@ -43,7 +43,7 @@ internal sealed class VhostTcpBenchmark(VhostOptions options, Action<string> pro
     {
         foreach (TcpSide side in sides)
         {
-            _rows.Add(Result, $"{row}, {side.Name}", (row, side), side.Disturbance);
+            _rows.Add(Result, $"{row}, {side.Name}", (row, side), side.Interference);
         }
         _ratio = sides.Count > 1 ? sides[0].RatioTo(sides[1], round => round.Gigabits) : null;
     }

@@ -55,7 +55,7 @@ internal static class LiveView
     private static Table RenderFlows(SwitchSnapshot snapshot, int lines)
     {
         Table table = new Table().Title($"flow table: {snapshot.Flows.Count} entries").AddColumns("packets", "age", "match", "actions");
-        foreach (FlowRow flow in snapshot.Flows.Take(lines))
+        foreach (SnapshotFlow flow in snapshot.Flows.Take(lines))
         {
             table.AddRow(new Text($"{flow.Packets}"), new Text($"{flow.Age.TotalSeconds:0} s"), OneLine(flow.Match), OneLine(flow.Actions));
         }

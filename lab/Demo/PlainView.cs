@@ -39,7 +39,7 @@ internal sealed class PlainView(TextWriter output)
                 + $"dropped {row.Counters.ReceiveDropped + row.Counters.TransmitDropped}");
         }
         output.WriteLine($"flows: {snapshot.Flows.Count}, the busiest:");
-        foreach (FlowRow flow in snapshot.Flows.Take(FlowsShown))
+        foreach (SnapshotFlow flow in snapshot.Flows.Take(FlowsShown))
         {
             output.WriteLine($"  {flow.Packets} packets, {flow.Bytes} bytes, {flow.Age.TotalSeconds:0} s: {flow.Match} actions={flow.Actions}");
         }

@@ -202,7 +202,7 @@ internal sealed partial class LabMachine(string name, MacAddress hardwareAddress
 
     public void ForgetNeighbours() => Execute("ip neigh flush dev eth0").Checked();
 
-    public MacAddress? FindNeighbour(Be32 address) => NeighbourTable.Find(Execute("cat /proc/net/arp").Checked().Output, address);
+    public MacAddress? FindNeighbour(Be32 address) => ArpCache.Find(Execute("cat /proc/net/arp").Checked().Output, address);
 
     /// <summary>Has it send back from now on what comes to a port.</summary>
     /// <returns>Null.</returns>

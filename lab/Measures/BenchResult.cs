@@ -6,7 +6,7 @@ namespace Softswitch.Lab.Measures;
 internal sealed class BenchResult
 {
     private readonly JsonObject _values = [];
-    private readonly Dictionary<string, TextTable> _tables = [];
+    private readonly Dictionary<string, MarkdownTable> _tables = [];
     private readonly List<string> _errors = [];
     private readonly List<string> _notes = [];
 
@@ -19,7 +19,7 @@ internal sealed class BenchResult
     public JsonNode? this[string name] => _values[name];
 
     /// <summary>Of a result without rows.</summary>
-    public Disturbance Disturbance { get; private set; }
+    public Interference Interference { get; private set; }
 
     public void Fail(string error) => _errors.Add(error);
 
@@ -35,31 +35,31 @@ internal sealed class BenchResult
     public void Add(string name, JsonNode value) => _values[name] = value;
 
     /// <summary>Rows that people read better as a table.</summary>
-    public void Add(string name, JsonArray rows, TextTable table)
+    public void Add(string name, JsonArray rows, MarkdownTable table)
     {
         _values[name] = rows;
         _tables[name] = table;
     }
 
     /// <summary>What others had of the machine meanwhile: of a result without rows.</summary>
-    public void Add(Disturbance found)
+    public void Add(Interference found)
     {
-        Disturbance = found;
+        Interference = found;
         found.AddTo(_values);
     }
 
-    /// <summary>As <see cref="Add(Disturbance)"/>, of one row.</summary>
+    /// <summary>As <see cref="Add(Interference)"/>, of one row.</summary>
     /// <param name="name">Of the row, for people.</param>
     /// <returns>The sign that stands behind its name in the table, if it is disturbed.</returns>
-    public string Mark(string name, JsonObject row, Disturbance found)
+    public string Mark(string name, JsonObject row, Interference found)
     {
         found.AddTo(row);
         if (found.Reason is not { } reason)
         {
             return string.Empty;
         }
-        _notes.Add($"{Disturbance.Sign} {name}: disturbed: {reason}");
-        return $" {Disturbance.Sign}";
+        _notes.Add($"{Interference.Sign} {name}: disturbed: {reason}");
+        return $" {Interference.Sign}";
     }
 
     /// <summary>One object on one line.</summary>

@@ -27,10 +27,10 @@ internal sealed class MachineWatch
 
     /// <summary>Of threads of this process that never sleep.</summary>
     /// <param name="share">Of the time, how much they were on their processors.</param>
-    public Disturbance ReadThread(double share) => new(Machine.LoadAverage, Stolen(), share);
+    public Interference ReadThread(double share) => new(Machine.LoadAverage, Stolen(), share);
 
     /// <summary>Of the processes watched: of the time that the busiest thread of each could run, how much it did, and of these the least.</summary>
-    public Disturbance ReadProcesses()
+    public Interference ReadProcesses()
     {
         double least = 1;
         for (int i = 0; i < _processes.Length; i++)
@@ -50,7 +50,7 @@ internal sealed class MachineWatch
     /// Of the whole machine: what programs but this one, those watched and children that were started and ended meanwhile had, as where everything
     /// shares all processors.
     /// </summary>
-    public Disturbance ReadMachine()
+    public Interference ReadMachine()
     {
         double elapsed = Elapsed();
         double ours = OurSeconds() - _ours;

@@ -11,13 +11,13 @@ internal static class ScenarioList
     {
         var text = new StringBuilder();
         text.Append($"{scenario.Name}: {scenario.Paper}\n\n");
-        var parameters = new TextTable("parameter", "unit", "default", "the paper's", "allowed", "what it is");
+        var parameters = new MarkdownTable("parameter", "unit", "default", "the paper's", "allowed", "what it is");
         foreach (Parameter one in ParameterValues.Of(scenario))
         {
             parameters.Add(one.Key, one.Unit, one.TextOf(options), one.Paper ?? "none given", one.Allowed, one.What);
         }
         text.Append($"{parameters}\n\n");
-        var measures = new TextTable("measured", "what it is");
+        var measures = new MarkdownTable("measured", "what it is");
         foreach (Measure one in scenario.Measures)
         {
             measures.Add(one.Name, one.What);
@@ -25,7 +25,7 @@ internal static class ScenarioList
         text.Append($"{measures}\n");
         if (scenario.PaperFigures.Count > 0)
         {
-            var figures = new TextTable("figure", "what it shows");
+            var figures = new MarkdownTable("figure", "what it shows");
             foreach (PaperFigure one in scenario.PaperFigures)
             {
                 figures.Add(one.Name, one.What);

@@ -1,7 +1,7 @@
 
 namespace Softswitch.Scenarios.Sweeps;
 
-/// <summary>Makes the runs that a plan asks for and its folder does not have, and makes again what others spoiled.</summary>
+/// <summary>Makes the runs that a plan asks for and its folder does not have, and repeats runs that other load disturbed.</summary>
 /// <param name="run">Makes one.</param>
 /// <param name="say">Takes lines for people.</param>
 /// <param name="renew">Writes the page; after each run.</param>
@@ -59,7 +59,7 @@ internal sealed class Sweep(
     }
 
     /// <summary>With <c>--small</c>, which is for machines that do other things, times decide nothing: no run is made again.</summary>
-    private bool IsDone(SweepRun one) => one.Result != null && (one.SpoiledBy == null || plan.Options.Small);
+    private bool IsDone(SweepRun one) => one.Result != null && (one.DisturbedBy == null || plan.Options.Small);
 
     private string Describe(SweepRun made)
     {
@@ -68,7 +68,7 @@ internal sealed class Sweep(
         [
             made.Passed ? "passed" : $"NOT PASSED: {made.Failure ?? SweepRun.NoCheck}",
             .. asked.Where(measure => made.Find(measure) != null).Take(2).Select(measure => $"{measure.Name} {made.Text(measure.Name)}"),
-            .. made.SpoiledBy is { } reason ? (string[])[$"spoiled: {reason}"] : [],
+            .. made.DisturbedBy is { } reason ? (string[])[$"spoiled: {reason}"] : [],
         ];
         return string.Join("; ", parts);
     }

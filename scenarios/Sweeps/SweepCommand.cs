@@ -100,7 +100,7 @@ internal static class SweepCommand
         {
             SweepOutcome made = SweepProcess.Run(plan, point, signal.Token);
             // Its process may have been another program than the ones before.
-            return OwnProgram.ReadBuild() == origin.Build
+            return SelfExecutable.ReadBuild() == origin.Build
                 ? made
                 : throw new OptionException($"{Out.Name}: the program was built anew while the sweep ran; give another folder");
         }

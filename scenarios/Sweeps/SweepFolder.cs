@@ -78,7 +78,7 @@ internal sealed class SweepFolder : IDisposable
 
     /// <summary>The one of them that counts: of those that ended with a result one that nothing spoiled, else the one that was spoiled least.</summary>
     public static SweepRun StandingOf(IEnumerable<SweepRun> attempts) =>
-        attempts.OrderBy(run => run.Result == null).ThenBy(run => run.SpoiledBy == null ? 0 : run.Severity).First();
+        attempts.OrderBy(run => run.Result == null).ThenBy(run => run.DisturbedBy == null ? 0 : run.Severity).First();
 
     /// <summary>Keeps a run, and writes the table anew.</summary>
     public void Add(SweepRun run)

@@ -6,13 +6,13 @@ namespace Softswitch.Scenarios.Sweeps;
 
 /// <summary>What made a run, and where: figures of two origins have no median in common.</summary>
 /// <param name="Version">For people: the program's, with the commit it was built from if that is known.</param>
-/// <param name="Build">As of <see cref="OwnProgram.ReadBuild"/>.</param>
+/// <param name="Build">As of <see cref="SelfExecutable.ReadBuild"/>.</param>
 internal sealed record SweepOrigin(
     string Scenario, bool Small, bool Guests, string Version, string Build, string Processor, int Cores, string Kernel)
 {
     /// <summary>Of what this program, on this machine, is about to run.</summary>
     public static SweepOrigin Read(Scenario scenario, ScenarioOptions options) => new(
-        scenario.Name, options.Small, options.UsesGuests, ReadVersion(), OwnProgram.ReadBuild(),
+        scenario.Name, options.Small, options.UsesGuests, ReadVersion(), SelfExecutable.ReadBuild(),
         Machine.Processor, Environment.ProcessorCount, Machine.Kernel);
 
     /// <summary>Why runs of another origin do not go with this one's, for people; null if they do.</summary>

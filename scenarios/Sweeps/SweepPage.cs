@@ -24,7 +24,7 @@ internal static class SweepPage
         string rest = due == 0 ? string.Empty : $", {due} still to be made";
         page.Add($"""
             <p>{runs.Count} runs{rest}.
-            {runs.Count(run => !run.Passed)} did not pass, {runs.Count(run => run.SpoiledBy != null)} stay spoiled.
+            {runs.Count(run => !run.Passed)} did not pass, {runs.Count(run => run.DisturbedBy != null)} stay spoiled.
             All of them, with those that were made again: <a href="{SweepFolder.TableName}">{SweepFolder.TableName}</a>.</p>
             """);
         Measure[] shown = [.. plan.Figure?.Measures ?? table.Measures.Where(measure => Varies(table, measure))];
@@ -80,7 +80,7 @@ internal static class SweepPage
             table.Rows.Select(row => (string[])
             [
                 .. table.Keys.Select(key => Escape(row.Values[key])),
-                $"{row.Runs.Count}", $"{row.Runs.Count(run => run.SpoiledBy != null)}", $"{row.Runs.Count(run => !run.Passed)}",
+                $"{row.Runs.Count}", $"{row.Runs.Count(run => run.DisturbedBy != null)}", $"{row.Runs.Count(run => !run.Passed)}",
                 .. found.Select(measure => row.Find(measure) is { } figure ? Cell(figure) : "–"),
             ]));
         page.AddTable(["measured", "what it is"], found.Select(measure => (string[])[Escape(measure.Name), Escape(measure.What)]));
@@ -103,11 +103,11 @@ internal static class SweepPage
             page.Add("<h2>Runs that did not pass</h2>");
             page.AddTable(["run", "why"], failed.Select(run => (string[])[LinkOf(run), Escape(run.Failure ?? SweepRun.NoCheck)]));
         }
-        SweepRun[] spoiled = [.. runs.Where(run => run.SpoiledBy != null)];
+        SweepRun[] spoiled = [.. runs.Where(run => run.DisturbedBy != null)];
         if (spoiled.Length > 0)
         {
             page.Add($"<details><summary>{spoiled.Length} runs that stay spoiled</summary>");
-            page.AddTable(["run", "by"], spoiled.Select(run => (string[])[LinkOf(run), Escape(run.SpoiledBy!)]));
+            page.AddTable(["run", "by"], spoiled.Select(run => (string[])[LinkOf(run), Escape(run.DisturbedBy!)]));
             page.Add("</details>");
         }
     }

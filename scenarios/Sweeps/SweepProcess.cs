@@ -23,7 +23,7 @@ internal static class SweepProcess
         var watch = new MachineWatch();
         ProgramRun run = ProgramRun.Of(
             ArgumentsOf(plan, point), Limit, cancellation, new Dictionary<string, string> { [Owner] = $"{Environment.ProcessId}" });
-        Disturbance machine = watch.ReadMachine();
+        Interference machine = watch.ReadMachine();
         TimeSpan duration = Stopwatch.GetElapsedTime(began);
         if (run.Said.ExitCode == Scenario.Interrupted)
         {

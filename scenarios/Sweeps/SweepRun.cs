@@ -7,7 +7,7 @@ namespace Softswitch.Scenarios.Sweeps;
 /// <summary>What became of a run.</summary>
 /// <param name="Result">As the program prints it with <c>--json</c>; null if it did not come so far.</param>
 /// <param name="Failure">Why there is no result; null if there is one.</param>
-internal sealed record SweepOutcome(JsonObject? Result, string? Failure, Disturbance Machine, DateTime StartedUtc, TimeSpan Duration);
+internal sealed record SweepOutcome(JsonObject? Result, string? Failure, Interference Machine, DateTime StartedUtc, TimeSpan Duration);
 
 /// <summary>A run that was made: a row of the table, and all that the program said.</summary>
 /// <param name="Row">Cells by their columns, in the order of these.</param>
@@ -27,7 +27,7 @@ internal sealed record SweepRun(JsonObject Row, JsonNode? Result)
     public string? Failure => Row["failure"]?.GetValue<string>();
 
     /// <summary>What others did to it, in a line; null if they let it be.</summary>
-    public string? SpoiledBy => Row["spoiled_by"]?.GetValue<string>();
+    public string? DisturbedBy => Row["spoiled_by"]?.GetValue<string>();
 
     public double Seconds => Row["run_duration_s"]!.GetValue<double>();
 
@@ -35,15 +35,15 @@ internal sealed record SweepRun(JsonObject Row, JsonNode? Result)
         Text("scenario"), Row["small"]!.GetValue<bool>(), Row["vm"]!.GetValue<bool>(), Text("version"), Text("build"),
         Text("cpu"), Row["cores"]!.GetValue<int>(), Text("kernel"));
 
-    /// <summary>As of <see cref="Disturbance.Severity"/>.</summary>
+    /// <summary>As of <see cref="Interference.Severity"/>.</summary>
     public double Severity =>
-        new Disturbance(LoadAverage: 0, Row["stolen_share"]!.GetValue<double>(), Others: Row["others_cpus"]?.GetValue<double>()).Severity;
+        new Interference(LoadAverage: 0, Row["stolen_share"]!.GetValue<double>(), Others: Row["others_cpus"]?.GetValue<double>()).Severity;
 
     /// <param name="number">Within its folder, from 1 on.</param>
     /// <param name="attempt">How often it was made with the same values, this one too.</param>
     public static SweepRun Create(SweepPlan plan, SweepPoint point, SweepOrigin origin, int number, int attempt, SweepOutcome outcome)
     {
-        Disturbance machine = outcome.Machine;
+        Interference machine = outcome.Machine;
         var row = new JsonObject
         {
             ["scenario"] = origin.Scenario,
@@ -91,7 +91,7 @@ internal sealed record SweepRun(JsonObject Row, JsonNode? Result)
         try
         {
             // All that is asked of it later.
-            _ = (run.Number, run.Passed, run.Failure, run.SpoiledBy, run.Seconds, run.Origin, run.Severity);
+            _ = (run.Number, run.Passed, run.Failure, run.DisturbedBy, run.Seconds, run.Origin, run.Severity);
         }
         catch (Exception e) when (e is NullReferenceException or InvalidOperationException or FormatException)
         {

@@ -11,7 +11,7 @@ internal sealed record SweepRow(IReadOnlyDictionary<Parameter, string> Values, I
     /// <summary>What was found by runs that passed and that nothing spoiled; where there is none, what the others found.</summary>
     public SweepFigure? Find(Measure measure)
     {
-        double[] good = ValuesOf(measure, Runs.Where(run => run.SpoiledBy == null && run.Passed));
+        double[] good = ValuesOf(measure, Runs.Where(run => run.DisturbedBy == null && run.Passed));
         double[] all = good.Length > 0 ? good : ValuesOf(measure, Runs);
         return all.Length == 0 ? null : new SweepFigure(all, IsDoubtful: good.Length == 0);
     }

@@ -82,7 +82,7 @@ internal sealed class ArpUpload(ScenarioRun run, L3MigLab lab)
 
     private ArpCounts Read()
     {
-        FlowRow entry = lab.NearSwitch.TakeSnapshot().Flows.Single(flow => flow.Match.Contains("arp", StringComparison.Ordinal));
+        SnapshotFlow entry = lab.NearSwitch.TakeSnapshot().Flows.Single(flow => flow.Match.Contains("arp", StringComparison.Ordinal));
         long refused = ReadRefused();
         return new ArpCounts((long)entry.Packets, lab.Near.CountArps(lab.NearSwitch.DatapathId), refused, ReadDropped() - refused);
     }
@@ -102,7 +102,7 @@ internal sealed class ArpUpload(ScenarioRun run, L3MigLab lab)
     {
         using (lab.NearSwitch.Host.Control.EnterWithoutTable())
         {
-            AccountBook accounts = lab.NearSwitch.Host.Control.Accounts;
+            PacketAccounting accounts = lab.NearSwitch.Host.Control.Accounts;
             return accounts.ReadDrops(DropReason.PacketInLimit) + accounts.ReadDrops(DropReason.PacketInQueueFull);
         }
     }

@@ -249,7 +249,7 @@ internal sealed class L3MigMigrations(ScenarioRun run, L3MigLab lab)
             .Sum(device => device.TakeSnapshot().Flows.Count(flow => Names(flow, source) && Names(flow, destination)));
     }
 
-    private static bool Names(FlowRow flow, string address) => $"{flow.Match},{flow.Actions},".Contains($"{address},", StringComparison.Ordinal);
+    private static bool Names(SnapshotFlow flow, string address) => $"{flow.Match},{flow.Actions},".Contains($"{address},", StringComparison.Ordinal);
 
     /// <summary>Kept for a reader; formatting thousands of entries would delay what is measured.</summary>
     private void KeepTables(string when)

@@ -25,9 +25,9 @@ internal static class TwarenFlows
 
     private const ulong FirstMachine = 0x0200_0000_0000;
 
-    private static readonly Ipv4Prefix Network = LabText.Prefix("192.168.1.0/24");
-    private static readonly Ipv4Prefix WideNetwork = LabText.Prefix("192.168.0.0/22");
-    private static readonly Ipv4Prefix WidestNetwork = LabText.Prefix("192.168.0.0/18");
+    private static readonly Ipv4Prefix Network = AddressLiterals.Prefix("192.168.1.0/24");
+    private static readonly Ipv4Prefix WideNetwork = AddressLiterals.Prefix("192.168.0.0/22");
+    private static readonly Ipv4Prefix WidestNetwork = AddressLiterals.Prefix("192.168.0.0/18");
 
     // Its first and last address are no machine's; nor are those of the ones there are besides.
     private const int MostInWideNetwork = 1000;

@@ -64,7 +64,7 @@ internal static class TwarenParameters
 
     public static readonly Parameter<int> BenchSize = Parameter.Whole(
         "bench-size", "length of the Ethernet frames that one core forwards from memory, without FCS",
-        PacketFields.MinFrame, PacketFields.MinFrame, PacketFields.MaxFrame, "bytes");
+        FlowHeaders.MinFrame, FlowHeaders.MinFrame, FlowHeaders.MaxFrame, "bytes");
 
     public static readonly Parameter<double> Duration = Parameter.Number(
         "duration", "s", "how long each stream of UDP packets or pings lasts", 3, 0.5, 600, small: 1);

@@ -74,7 +74,7 @@ internal static class TwarenRate
         for (int i = 0; i < ReplayedFrames; i++)
         {
             TwarenMachine machine = machines[i % machines.Count];
-            new PacketFields(
+            new FlowHeaders(
                 machine.HardwareAddress.Value, TwarenLab.FirstGateway.HardwareAddress.Value, IpProtocol.Udp, machine.Address.Host, Outside, 1024, 9).Write(frame);
             yield return frame;
         }

@@ -216,8 +216,8 @@ internal static class TwarenScale
     private static byte[] MakePacket(TwarenMachine from, MacAddress next, Be32 to, ushort port = FirstPacket)
     {
         const ushort discard = 9;
-        byte[] frame = new byte[PacketFields.MinFrame];
-        new PacketFields(from.HardwareAddress.Value, next.Value, IpProtocol.Udp, from.Address.Host, to.Host, port, discard).Write(frame);
+        byte[] frame = new byte[FlowHeaders.MinFrame];
+        new FlowHeaders(from.HardwareAddress.Value, next.Value, IpProtocol.Udp, from.Address.Host, to.Host, port, discard).Write(frame);
         return frame;
     }
 

@@ -150,7 +150,7 @@ internal static class TwarenShortcut
         Way way = WayOf(run);
         IReadOnlyList<StaticFlow> table = TwarenFlows.Read(TwarenFlows.Table2);
         string[] wanted = [.. way.Remaining.Select(name => Describe(table.Single(flow => flow.Name == name))).Order(StringComparer.Ordinal)];
-        IReadOnlyList<FlowRow> rows = [];
+        IReadOnlyList<SnapshotFlow> rows = [];
         string[] found = [];
         // A host may just have asked for its neighbour again, which brings an entry that goes as flow3 did.
         run.Await(

@@ -1,7 +1,7 @@
 using Softswitch.Datapath.Headers;
 using Softswitch.Lab;
 using Softswitch.Lab.Machines;
-using static Softswitch.Lab.LabText;
+using static Softswitch.Lab.AddressLiterals;
 
 namespace Softswitch.Scenarios.Victor;
 

@@ -156,7 +156,7 @@ internal sealed class VictorScenario : Scenario
     private static void Announce(LabHost at, int number)
     {
         var hardware = new MacAddress(0x0200_000b_0000UL + (uint)number);
-        var address = Be32.FromHost(LabText.Address("10.2.64.1").Host + (uint)number);
+        var address = Be32.FromHost(AddressLiterals.Address("10.2.64.1").Host + (uint)number);
         at.SendFrame(new ArpMessage(ArpMessage.Request, hardware, address, default, address).ToFrame(MacAddress.Broadcast));
     }
 
@@ -164,7 +164,7 @@ internal sealed class VictorScenario : Scenario
     {
         ulong before = CountDiscarded(lab);
         using Socket socket = lab.Correspondent.Run(() => new Socket(AddressFamily.InterNetwork, SocketType.Dgram, ProtocolType.Udp));
-        var nobody = new IPEndPoint(new IPAddress(LabText.Address("10.99.99.99").Raw), 9);
+        var nobody = new IPEndPoint(new IPAddress(AddressLiterals.Address("10.99.99.99").Raw), 9);
         for (int i = 0; i < UnknownPackets; i++)
         {
             socket.SendTo(new byte[32], nobody);

@@ -114,7 +114,7 @@ internal sealed class XenflowScenario : Scenario
         PacketSize size = PacketSize.Of(run)[0];
         double? rate = run.Get(XenflowParameters.Rate);
         WireTap tap = run.Tap(lab.Receiver, lab.Receiver.CurrentInterface);
-        Be32 to = LabText.Address("198.19.0.1");
+        Be32 to = AddressLiterals.Address("198.19.0.1");
         FrameCount arrived = tap.Count("to the network behind the next hop", (in frame) => frame.NetworkDestination == to);
         FrameCount right = tap.Count("with the next hop's hardware address", (in frame) => frame.NetworkDestination == to && frame.Destination == XenflowLab.NextHop);
         using var traffic = new XenflowTraffic(lab, size.FrameLength, flows, most: 1 << 20);
@@ -152,13 +152,13 @@ internal sealed class XenflowScenario : Scenario
     private static void ChangeRoute(ScenarioRun run, XenflowLab lab)
     {
         var other = new MacAddress(0x0200_0000_0005);
-        Be32 otherAddress = LabText.Address("198.20.0.2");
-        Be32 to = LabText.Address("198.19.0.1");
+        Be32 otherAddress = AddressLiterals.Address("198.20.0.2");
+        Be32 to = AddressLiterals.Address("198.19.0.1");
         using var traffic = new XenflowTraffic(lab, frameLength: 60, flows: 10, most: 1 << 20);
         traffic.Fill(run);
         WireTap tap = run.Tap(lab.Link2, LabSwitch.InterfaceOf(1));
         FrameCount moved = tap.Count("with the new next hop's hardware address", (in frame) => frame.NetworkDestination == to && frame.Destination == other);
-        byte[] ask = new ArpMessage(ArpMessage.Request, other, otherAddress, default, LabText.Address("198.20.0.254")).ToFrame(MacAddress.Broadcast);
+        byte[] ask = new ArpMessage(ArpMessage.Request, other, otherAddress, default, AddressLiterals.Address("198.20.0.254")).ToFrame(MacAddress.Broadcast);
         lab.Router.Links.AddRoute(to, 32, otherAddress);
         run.Insist(
             () => lab.Receiver.SendFrame(ask), () => lab.Controller.Table?.Find(to)?.HardwareAddress == other, "the controller has the new route",

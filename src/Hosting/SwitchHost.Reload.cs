@@ -43,7 +43,7 @@ public sealed partial class SwitchHost
     internal SwitchOptions ReadOptions()
     {
         ObjectDisposedException.ThrowIf(_isDisposed, this);
-        PortState[] ports = [.. ReadPortStates().Where(port => port.Port.Spec.Kind != PortKind.Program)];
+        PortSettings[] ports = [.. ReadPortStates().Where(port => port.Port.Spec.Kind != PortKind.Program)];
         return _options with
         {
             DatapathId = DatapathId,
@@ -119,13 +119,13 @@ public sealed partial class SwitchHost
         return null;
     }
 
-    private IReadOnlyList<PortState> ReadPortStates() => [.. Ports.ReadConfiguration().Select(port => new PortState(port.Port, port.Queues))];
+    private IReadOnlyList<PortSettings> ReadPortStates() => [.. Ports.ReadConfiguration().Select(port => new PortSettings(port.Port, port.Queues))];
 
     private List<string> Reconfigure(SwitchOptions wanted, Reconfiguration steps)
     {
         SwitchOptions now = ReadOptions();
         wanted = wanted with { DatapathId = wanted.DatapathId ?? DatapathId };
-        PortState[] wantedPorts = [.. wanted.Ports.Select(port => new PortState(port, [.. wanted.Queues.Where(queue => queue.Port == port.Number)]))];
+        PortSettings[] wantedPorts = [.. wanted.Ports.Select(port => new PortSettings(port, [.. wanted.Queues.Where(queue => queue.Port == port.Number)]))];
         PortChanges ports = PortChanges.Plan(ReadPortStates(), wantedPorts, _options.InBand);
         (IReadOnlyList<ConnectionTarget> newControllers, IReadOnlyList<ConnectionTarget> oldControllers) =
             PortChanges.Difference(now.Agent.Controllers, wanted.Agent.Controllers);
@@ -140,11 +140,11 @@ public sealed partial class SwitchHost
         steps.DoAll(oldListeners.Where(old => newListeners.Any(old.Overlaps)), agent.RemoveListener, agent.AddListener);
         steps.DoAll(newListeners, agent.AddListener, agent.RemoveListener);
         steps.DoAll(newControllers, agent.AddController, agent.RemoveController);
-        foreach ((PortState before, PortState after) in ports.Configured)
+        foreach ((PortSettings before, PortSettings after) in ports.Configured)
         {
             steps.Do(() => Ports.Configure(after.Port, after.Queues), () => Ports.Configure(before.Port, before.Queues));
         }
-        foreach (PortState port in ports.Closed)
+        foreach (PortSettings port in ports.Closed)
         {
             steps.Do(() => Ports.Close(port.Port.Number), () => Ports.Restore(port.Port, port.Queues));
         }
@@ -183,7 +183,7 @@ public sealed partial class SwitchHost
         return report;
     }
 
-    private void OpenAll(IReadOnlyList<PortState> ports, Reconfiguration steps) =>
+    private void OpenAll(IReadOnlyList<PortSettings> ports, Reconfiguration steps) =>
         steps.DoAll(ports, port => Ports.Open(port.Port, port.Queues), port => Ports.Close(port.Port.Number));
 
     /// <summary>A line for each difference.</summary>

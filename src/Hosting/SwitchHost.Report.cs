@@ -26,7 +26,7 @@ public sealed partial class SwitchHost
     /// <exception cref="ObjectDisposedException">The switch has ended.</exception>
     internal SwitchReport ReadReport(ProcessReport? process = null)
     {
-        AccountReading accounts;
+        AccountSnapshot accounts;
         using (EnterWithoutTable())
         {
             accounts = Control.Accounts.Read();
@@ -128,7 +128,7 @@ public sealed partial class SwitchHost
         return new FlowActivityReport(seconds, found);
     }
 
-    private static AccountsReport Describe(AccountReading accounts, IReadOnlyList<PortReport> ports)
+    private static AccountsReport Describe(AccountSnapshot accounts, IReadOnlyList<PortReport> ports)
     {
         AccountRowReport[] rows = [.. accounts.Rows.Select(row => AccountRowReport.Of(row, row.Kind switch
         {

@@ -156,7 +156,7 @@ public sealed partial class SwitchHost : IDisposable, IAsyncDisposable
             // The agent first: it is told what the workers meet.
             SwitchAgent agent = host._agent = new SwitchAgent(host.Control, options.Agent with { Tls = tls, Log = log });
             host.Control.Events = host._events = new SwitchEvents(host.Control, agent);
-            host.PortChanged += new LinkNews(log, host.Control.Ports.Descriptions).Note;
+            host.PortChanged += new LinkChangeLog(log, host.Control.Ports.Descriptions).Note;
             host._giver = new TakeOverGiver(host, host.Control, log);
             host._commands = new ControlCommands(host, host._ports, host._cards, log);
             host.Name = member.Group.Enlist(member, host.DatapathId, host.Name, taker); // from here on tools know it
@@ -336,7 +336,7 @@ public sealed partial class SwitchHost : IDisposable, IAsyncDisposable
         using (Control.EnterWithoutTable())
         {
             string ports = string.Join(", ", Control.Ports.Numbers.ToArray().Where(port => Control.Queues.ReadMisses(port) != 0));
-            return $"queues: {more} more packets named a queue that their port has not (port {ports}) and went by the port itself, {all} in all";
+            return $"queues: {more} more packets asked for a queue that is not there (port {ports}); sent without queueing, {all} in all";
         }
     }
 

@@ -151,12 +151,12 @@ internal sealed class NetFpgaCard : IDisposable
                 wires[port] = OpenWire(spec.Wires[port], CardNetdev.NameOf(firstInterface + port));
                 wires[port].SetAdministrativeState(true);
             }
-            var plant = new EmulatedPlant(emulated, wires);
+            var cardDevice = new EmulatedCardDevice(emulated, wires);
             SharedRegisters registers = Share(spec, emulated);
             var card = new NetFpgaCard(spec, firstInterface, registers, _ => throw new PortException("is a port already"));
             for (int port = 0; port < CardPort.Count; port++)
             {
-                card._waiting[port] = new EmulatedNetdev(plant, port, CardNetdev.NameOf(firstInterface + port), pool);
+                card._waiting[port] = new EmulatedNetdev(cardDevice, port, CardNetdev.NameOf(firstInterface + port), pool);
             }
             return card;
         }

@@ -178,7 +178,7 @@ internal sealed class SwitchMetrics
     private void AppendMemory()
     {
         _text.Gauge("softswitch_frames", "Frames in the pool.").Sample(_process.Frames);
-        _text.Gauge("softswitch_frames_free", "Frames in the pool and in nobody's hands.").Sample(_process.FreeFrames);
+        _text.Gauge("softswitch_frames_free", "Frames in the pool that are not in use.").Sample(_process.FreeFrames);
         Gauge("softswitch_buffers", "Places for packets that wait for a controller's word.", one => _text.Sample(one.Memory.Buffers));
         Gauge("softswitch_buffers_used", "Of these places, taken.", one => _text.Sample(one.Memory.UsedBuffers));
         Gauge("softswitch_action_list_bytes", "Memory of action lists in use.", one => _text.Sample(one.Memory.ActionListBytes));

@@ -50,7 +50,7 @@ public sealed class QueueTests
         lab.Ofctl("add-flow", "in_port=1,actions=enqueue:2:3");
         lab.Ofctl("add-flow", "in_port=2,actions=output:1");
         lab.Ping(1, 2);
-        Eventually.True(() => running.Error.Contains("that their port has not", StringComparison.Ordinal), () => $"the log tells it: {running.Error}");
-        Assert.Matches(@"queues: \d+ more packets named a queue that their port has not \(port 2\)", running.Error);
+        Eventually.True(() => running.Error.Contains("a queue that is not there", StringComparison.Ordinal), () => $"the log tells it: {running.Error}");
+        Assert.Matches(@"queues: \d+ more packets asked for a queue that is not there \(port 2\)", running.Error);
     }
 }

@@ -48,7 +48,7 @@ public sealed class CardAccountTests
                     control.Service();
                     break;
             }
-            AccountReading reading = control.Accounts.Read();
+            AccountSnapshot reading = control.Accounts.Read();
             for (int port = 0; port < 4; port++)
             {
                 AccountRow row = reading.Find(port + 1)!;
@@ -57,7 +57,7 @@ public sealed class CardAccountTests
                 Assert.True(row.Sent == sent, $"seed {seed}, step {step}: port {port + 1} sent {row.Sent}, {sent} are on the wire");
             }
         }
-        AccountReading last = control.Accounts.Read();
+        AccountSnapshot last = control.Accounts.Read();
         Assert.True(last.Rows.Sum(row => row.Made) > 300, "the card sent packets by itself");
         Assert.True(last.Rows.Sum(row => row.SendDrops(DropReason.DeviceDropped) + row.SendDrops(DropReason.DeviceRefused)) > 0, "and lost some");
     }
@@ -73,7 +73,7 @@ public sealed class CardAccountTests
             Assert.True(wires[0].TryInject(TestPacket.Tcp()));
         }
         control.Workers[0].PollOnce();
-        AccountReading reading = control.Accounts.Read();
+        AccountSnapshot reading = control.Accounts.Read();
         (AccountRow first, AccountRow second) = (reading.Find(1)!, reading.Find(2)!);
         Assert.Equal((10, 10, 0), (first.Received, first.Used, first.Unaccounted));
         Assert.Equal((10, 10, 0), (second.Made, second.Sent, second.Unaccounted));
@@ -84,11 +84,11 @@ public sealed class CardAccountTests
     {
         MemoryPort[] wires = [.. Enumerable.Range(0, 4).Select(port => new MemoryPort($"wire{port}", control.Frames, capacity: 64, takesOffloads: true))];
         card = new EmulatedCard();
-        EmulatedPlant plant = new(card, wires);
+        EmulatedCardDevice cardDevice = new(card, wires);
         CardStart.Run(card, CardLayout.V10, TimeSpan.Zero);
         for (int port = 0; port < 4; port++)
         {
-            CardPortDevice device = new(new EmulatedNetdev(plant, port, $"nf2c{port}", control.Frames), card, port);
+            CardPortDevice device = new(new EmulatedNetdev(cardDevice, port, $"nf2c{port}", control.Frames), card, port);
             Assert.Equal(ControlError.None, control.Ports.Add((ushort)(port + 1), device));
         }
         return wires;

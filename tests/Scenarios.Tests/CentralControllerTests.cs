@@ -1,6 +1,6 @@
 using Softswitch.Datapath.Headers;
 using Softswitch.Scenarios.L3Mig;
-using static Softswitch.Lab.LabText;
+using static Softswitch.Lab.AddressLiterals;
 
 namespace Softswitch.Scenarios.Tests;
 

@@ -1,7 +1,7 @@
 using Softswitch.Datapath.Headers;
 using Softswitch.Hosting.Configuration;
 using Softswitch.Scenarios.L3Mig;
-using static Softswitch.Lab.LabText;
+using static Softswitch.Lab.AddressLiterals;
 
 namespace Softswitch.Scenarios.Tests;
 

@@ -19,10 +19,10 @@ public sealed class L3MigPathTests
 
     private static readonly L3Site Near = L3MigLab.NearSite;
     private static readonly L3Site Far = L3MigLab.FarSite;
-    private static readonly Attachment Peer = new(Near, LabText.Mac("02:00:00:00:00:01"), 2);
-    private static readonly Attachment Before = new(Near, LabText.Mac("02:00:00:00:00:02"), 3);
+    private static readonly Attachment Peer = new(Near, AddressLiterals.Mac("02:00:00:00:00:01"), 2);
+    private static readonly Attachment Before = new(Near, AddressLiterals.Mac("02:00:00:00:00:02"), 3);
     private static readonly Attachment After = Before with { Site = Far };
-    private static readonly Session Talk = new(IpProtocol.Tcp, LabText.Address("10.9.0.11"), LabText.Address("10.9.0.36"), 33_333, 5001);
+    private static readonly Session Talk = new(IpProtocol.Tcp, AddressLiterals.Address("10.9.0.11"), AddressLiterals.Address("10.9.0.36"), 33_333, 5001);
 
     [Fact]
     public void A_released_port_is_given_out_next()

@@ -4,7 +4,7 @@ using Softswitch.OfAgent.Tests.Client;
 using Softswitch.OfAgent.Wire;
 using Softswitch.Scenarios.Mat;
 using Softswitch.Testing;
-using static Softswitch.Lab.LabText;
+using static Softswitch.Lab.AddressLiterals;
 
 namespace Softswitch.Scenarios.Tests;
 

@@ -92,8 +92,8 @@ public sealed class TwarenControllerTests : IDisposable
     /// <summary>From VM-S to VM-T, by way of its gateway.</summary>
     private static byte[] Packet()
     {
-        byte[] frame = new byte[PacketFields.MinFrame];
-        new PacketFields(
+        byte[] frame = new byte[FlowHeaders.MinFrame];
+        new FlowHeaders(
             TwarenLab.Moved.HardwareAddress.Value, TwarenLab.FirstGateway.HardwareAddress.Value, IpProtocol.Udp,
             TwarenLab.Moved.Address.Host, TwarenLab.Target.Address.Host, 1, 2).Write(frame);
         return frame;

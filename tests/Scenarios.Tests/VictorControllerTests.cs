@@ -3,7 +3,7 @@ using Softswitch.OfAgent.Tests.Client;
 using Softswitch.OfAgent.Wire;
 using Softswitch.Scenarios.Victor;
 using Softswitch.Testing;
-using static Softswitch.Lab.LabText;
+using static Softswitch.Lab.AddressLiterals;
 
 namespace Softswitch.Scenarios.Tests;
 

@@ -38,24 +38,24 @@ public sealed class XenflowFlowsTests
     [InlineData("198.19.0.8", "leg0", "02:00:00:00:00:01")] // the least metric of two alike
     [InlineData("8.8.8.8", "leg1", "02:00:00:00:00:04")] // the default route
     public void The_kernels_table_tells_the_next_hop(string destination, string leg, string hardware) =>
-        Assert.Equal(new NextHop(leg, LabText.Mac(hardware)), RoutingTable.Parse(Routes, Neighbours).Find(LabText.Address(destination)));
+        Assert.Equal(new NextHop(leg, AddressLiterals.Mac(hardware)), RoutingTable.Parse(Routes, Neighbours).Find(AddressLiterals.Address(destination)));
 
     [Theory]
     [InlineData("198.20.0.9")] // asked for, and no answer yet
     [InlineData("198.20.0.10")] // never asked for
     public void A_next_hop_whose_hardware_address_is_unknown_is_none(string destination) =>
-        Assert.Null(RoutingTable.Parse(Routes, Neighbours).Find(LabText.Address(destination)));
+        Assert.Null(RoutingTable.Parse(Routes, Neighbours).Find(AddressLiterals.Address(destination)));
 
     [Fact]
     public void Without_a_route_there_is_no_next_hop_even_to_a_known_neighbour()
     {
-        var table = new RoutingTable([], new Dictionary<Be32, MacAddress> { [LabText.Address("10.0.0.1")] = LabText.Mac("02:00:00:00:00:01") });
-        Assert.Null(table.Find(LabText.Address("10.0.0.1")));
+        var table = new RoutingTable([], new Dictionary<Be32, MacAddress> { [AddressLiterals.Address("10.0.0.1")] = AddressLiterals.Mac("02:00:00:00:00:01") });
+        Assert.Null(table.Find(AddressLiterals.Address("10.0.0.1")));
     }
 
     [Fact]
     public void Routes_that_reject_are_left_out() =>
-        Assert.DoesNotContain(RoutingTable.Parse(Routes, Neighbours).Routes, route => route.Network == LabText.Prefix("198.21.0.0/16"));
+        Assert.DoesNotContain(RoutingTable.Parse(Routes, Neighbours).Routes, route => route.Network == AddressLiterals.Prefix("198.21.0.0/16"));
 
     [Fact]
     public void Tables_agree_until_a_route_or_a_neighbour_differs()
@@ -69,10 +69,10 @@ public sealed class XenflowFlowsTests
     [Fact]
     public void A_flow_that_moves_keeps_all_but_its_ports()
     {
-        MigratingFlow flow = Flow(1, FlowAction.SetDlDst(LabText.Mac("02:00:00:00:00:04")), FlowAction.Output(2));
+        MigratingFlow flow = Flow(1, FlowAction.SetDlDst(AddressLiterals.Mac("02:00:00:00:00:04")), FlowAction.Output(2));
         Assert.True(First.TryTranslate(flow, Second, out MigratingFlow translated));
         Assert.Equal(flow.Match with { InPort = 11 }, translated.Match);
-        Assert.Equal([FlowAction.SetDlDst(LabText.Mac("02:00:00:00:00:04")), FlowAction.Output(12)], translated.Actions);
+        Assert.Equal([FlowAction.SetDlDst(AddressLiterals.Mac("02:00:00:00:00:04")), FlowAction.Output(12)], translated.Actions);
         Assert.Equal((flow.Priority, flow.IdleTimeoutSeconds, flow.Cookie), (translated.Priority, translated.IdleTimeoutSeconds, translated.Cookie));
         Assert.True(Second.TryTranslate(translated, First, out MigratingFlow back));
         Assert.Equal(flow.Match, back.Match);

@@ -9,7 +9,7 @@ namespace Softswitch.Datapath.Control;
 /// control lock and kept
 /// to the end of the command: a command that takes long leaves the control lock now and then (<see cref="Breathe"/>), and whoever enters
 /// meanwhile
-/// finds the table in nobody's hands but cannot have it. So another's echo waits for a slice, another's flow-mod for the whole command.
+/// finds no change half done, but the turn still belongs to the long command. So another's echo waits for a slice, another's flow-mod for the whole command.
 /// </para>
 /// <para>Entering again what one holds is allowed. Threads: any.</para>
 /// </remarks>

@@ -68,20 +68,20 @@ internal sealed class DatapathControl : IDisposable
         _shared = new WorkerShared
         {
             Frames = frames,
-            FrameShare = frames.Join(),
+            FrameQuota = frames.Join(),
             Table = new FlowTable(store, grace, hash, options.AdviseHugePages),
             Lists = new ActionListMemory(grace, hash, options.ActionMemory),
             Grace = grace,
             Clock = new ControlClock(options.TimeProvider),
             Macs = new StationTable(hash),
-            Service = new ServiceSignal(),
+            Service = new ControlWakeup(),
             FlowCacheCapacity = options.FlowCacheCapacity,
             MaxReassemblies = options.MaxReassemblies,
             ReassemblyTimeout = options.ReassemblyTimeout,
             PacketInRoom = room,
             PortlessPacketIns = new PacketInQueues(room),
         };
-        _frames = frames.CreateCache(_shared.FrameShare);
+        _frames = frames.CreateCache(_shared.FrameQuota);
         Buffers = new BufferedPackets(options.BufferCount, _frames, _shared.Clock, (long)options.BufferTimeout.TotalMilliseconds);
         Flows = new FlowModProcessor(options, _shared, Buffers, Lock);
         HandoverRings handovers = new(options.Workers);
@@ -92,7 +92,7 @@ internal sealed class DatapathControl : IDisposable
         }
         Pipeline = new PipelineControl(_shared, _workers, Flows.Offloads);
         Queues = new QueueControl(_shared, Pipeline);
-        Accounts = new AccountBook(_shared, _workers);
+        Accounts = new PacketAccounting(_shared, _workers);
         PacketIns = new PacketInDelivery(options, _shared, _frames, Buffers, Accounts.Own);
         _packetOuts = new PacketOutSender(_workers[0], _shared, _frames, Buffers, Accounts.Own);
         Barriers = new BarrierControl(_shared, _workers, _packetOuts, Flows.Removed, Lock);
@@ -125,7 +125,7 @@ internal sealed class DatapathControl : IDisposable
 
     public BarrierControl Barriers { get; }
 
-    public AccountBook Accounts { get; }
+    public PacketAccounting Accounts { get; }
 
     public DatapathHandover Handover { get; }
 
@@ -162,7 +162,7 @@ internal sealed class DatapathControl : IDisposable
         Frames.FreeCount + Frames.FreeLargeCount + _frames.FreeCount + Buffers.OccupiedCount + _workers.Sum(worker => worker.Frames.FreeCount + worker.HeldCount);
 
     /// <summary>What it has of the pool, for tests.</summary>
-    internal FrameShare FrameShare => _shared.FrameShare!;
+    internal FrameQuota FrameQuota => _shared.FrameQuota!;
 
     /// <summary>What forwards: to be run by <see cref="WorkerThreads"/>, or in tests by whoever calls them.</summary>
     public IReadOnlyList<Worker> Workers => _workers;
@@ -348,7 +348,7 @@ internal sealed class DatapathControl : IDisposable
     }
 
     /// <summary>Instead of <see cref="Dispose"/> when a worker's thread does not end, and the process is about to: interfaces are left as they were found. The memory
-    /// stays, for that worker to use; should it wake up and meet a closed device, the end is none the better and none the worse.</summary>
+    /// stays, for that worker to use. If it wakes and uses a closed device, the process is ending anyway.</summary>
     /// <exception cref="AggregateException">What devices threw, after all ports were disposed of.</exception>
     public void Abandon() => ThrowIfAny(Ports.Close(out _));
 

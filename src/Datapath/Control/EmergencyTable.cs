@@ -20,7 +20,7 @@ namespace Softswitch.Datapath.Control;
 /// without flow-removed. Threads: under the control lock. Not on the busy path: entries are objects.
 /// </para>
 /// </remarks>
-internal sealed class EmergencyTable(FlowModProcessor flows, ControlClock clock, ActionListMemory lists, ServiceSignal service, int capacity)
+internal sealed class EmergencyTable(FlowModProcessor flows, ControlClock clock, ActionListMemory lists, ControlWakeup service, int capacity)
 {
     private readonly List<Entry> _entries = []; // by rising id, which is by age
     private readonly FlowAction[] _oneAction = new FlowAction[1];
@@ -80,7 +80,7 @@ internal sealed class EmergencyTable(FlowModProcessor flows, ControlClock clock,
 
     /// <summary>Adds an entry as it was, by its place among the others.</summary>
     /// <param name="mod">Its actions are valid.</param>
-    public ControlError Restore(in FlowMod mod, in FlowKey key, in FlowKey mask, bool exact, in FlowPast past)
+    public ControlError Restore(in FlowMod mod, in FlowKey key, in FlowKey mask, bool exact, in RestoredFlowState past)
     {
         if ((mod.IdleTimeoutSeconds | mod.HardTimeoutSeconds) != 0)
         {

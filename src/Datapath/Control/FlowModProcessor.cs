@@ -26,7 +26,7 @@ internal sealed class FlowModProcessor : IDisposable
     private readonly FlowStore _store;
     private readonly GracePeriod _grace;
     private readonly ControlClock _clock;
-    private readonly ServiceSignal _service;
+    private readonly ControlWakeup _service;
     private readonly ActionListMemory _lists;
     private readonly BufferedPackets _buffers;
     private readonly ControlLock _lock;
@@ -110,7 +110,7 @@ internal sealed class FlowModProcessor : IDisposable
             return error;
         }
         bool exact = MatchNormalizer.Normalize(mod.Match, out FlowKey key, out FlowKey mask);
-        FlowPast past = FlowPast.Of(entry, _clock.Ticks);
+        RestoredFlowState past = RestoredFlowState.Of(entry, _clock.Ticks);
         return entry.TableId == FlowFilter.EmergencyTable ? Emergency.Restore(mod, key, mask, exact, past) : Add(mod, key, mask, exact, past);
     }
 
@@ -226,7 +226,7 @@ internal sealed class FlowModProcessor : IDisposable
         return (mod.Flags & FlowModFlags.Emergency) != 0 ? Emergency.Apply(mod, key, mask, exact) : Change(mod, key, mask, exact);
     }
 
-    private ControlError Add(in FlowMod mod, in FlowKey key, in FlowKey mask, bool exact, in FlowPast past = default)
+    private ControlError Add(in FlowMod mod, in FlowKey key, in FlowKey mask, bool exact, in RestoredFlowState past = default)
     {
         if ((mod.Flags & FlowModFlags.CheckOverlap) != 0 && Entries.Overlaps(key, mask, mod.Priority, exact))
         {
@@ -241,7 +241,7 @@ internal sealed class FlowModProcessor : IDisposable
             return ControlError.AllTablesFull;
         }
         // Before it is linked: afterwards its counters are the workers'.
-        Insert(mod, key, mask, exact, actions, known, _buffers.TryPeek(mod.BufferId, out Packet released) ? FlowPast.OfReleased(released, _clock.Milliseconds) : past);
+        Insert(mod, key, mask, exact, actions, known, _buffers.TryPeek(mod.BufferId, out Packet released) ? RestoredFlowState.OfReleased(released, _clock.Milliseconds) : past);
         return ControlError.None;
     }
 
@@ -266,7 +266,7 @@ internal sealed class FlowModProcessor : IDisposable
     }
 
     /// <summary>Links a new entry, in the place of the one identical to it if there is one.</summary>
-    private void Insert(in FlowMod mod, in FlowKey key, in FlowKey mask, bool exact, ActionsReference actions, uint known, in FlowPast past)
+    private void Insert(in FlowMod mod, in FlowKey key, in FlowKey mask, bool exact, ActionsReference actions, uint known, in RestoredFlowState past)
     {
         ulong hash = _table.Hash.Compute(key);
         uint index = Allocate();
@@ -306,7 +306,7 @@ internal sealed class FlowModProcessor : IDisposable
         Tell(index);
     }
 
-    private void Fill(uint index, in FlowMod mod, in FlowKey key, ActionsReference actions, ulong hash, in FlowPast past)
+    private void Fill(uint index, in FlowMod mod, in FlowKey key, ActionsReference actions, ulong hash, in RestoredFlowState past)
     {
         ref FlowRecord record = ref _store.Record(index);
         record.Sequence = past.Sequence == 0 ? ++_sequence : past.Sequence;

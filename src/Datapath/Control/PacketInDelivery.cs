@@ -9,7 +9,7 @@ namespace Softswitch.Datapath.Control;
 /// cref="HasWaiting"/> and <see cref="IsPaused"/>.
 /// </summary>
 internal sealed class PacketInDelivery(
-    DatapathOptions options, WorkerShared shared, FrameCache frames, BufferedPackets buffers, OwnAccounts accounts)
+    DatapathOptions options, WorkerShared shared, FrameCache frames, BufferedPackets buffers, SwitchAccounts accounts)
 {
     // Packet-ins delivered while the control lock is held once: well below a millisecond.
     private const int PacketInSlice = 256;

@@ -9,7 +9,7 @@ namespace Softswitch.Datapath.Control;
 /// control lock.
 /// </summary>
 internal sealed class PacketOutSender(
-    Worker worker, WorkerShared shared, FrameCache frames, BufferedPackets buffers, OwnAccounts accounts)
+    Worker worker, WorkerShared shared, FrameCache frames, BufferedPackets buffers, SwitchAccounts accounts)
 {
     // How many milliseconds the control lock is held while the queue is full, or has to be emptied.
     private const int QueuePatience = 2;

@@ -8,7 +8,7 @@ namespace Softswitch.Datapath.Control;
 /// <summary>Ports: added, removed, configured and watched.</summary>
 /// <remarks>Threads: under the control lock, but for <see cref="AnnounceLinkChange"/>.</remarks>
 internal sealed class PortControl(
-    WorkerShared shared, Worker[] workers, PipelineControl pipeline, QueueControl queues, FlowOffloads offloads, PacketInDelivery packetIns, AccountBook accounts,
+    WorkerShared shared, Worker[] workers, PipelineControl pipeline, QueueControl queues, FlowOffloads offloads, PacketInDelivery packetIns, PacketAccounting accounts,
     SpanningTreeControl? spanningTree)
 {
     // How many milliseconds a port that was removed waits for a worker to let go of it, before its device is closed.
@@ -190,7 +190,7 @@ internal sealed class PortControl(
             Dispose(port);
         }
         SwitchPort[] slow = [.. bySpeed[true]];
-        SideBySide.Run(slow.Length, i => Dispose(slow[i]));
+        ParallelRun.Run(slow.Length, i => Dispose(slow[i]));
         shared.Settings = shared.Settings with { Ports = PortSet.Empty, Captures = [] };
         return failures;
 

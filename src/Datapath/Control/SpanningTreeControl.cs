@@ -14,7 +14,7 @@ namespace Softswitch.Datapath.Control;
 /// <param name="accounts">For the switch's own frames.</param>
 /// <param name="report">Told of each port whose state is another one, after the state is in force.</param>
 internal sealed class SpanningTreeControl(
-    SpanningTreeOptions options, ulong address, WorkerShared shared, FrameCache frames, OwnAccounts accounts, Worker[] workers, Action<SwitchPort> report) : ISpanningTreeOutput
+    SpanningTreeOptions options, ulong address, WorkerShared shared, FrameCache frames, SwitchAccounts accounts, Worker[] workers, Action<SwitchPort> report) : ISpanningTreeOutput
 {
     // 802.1D-2004 §9.2.7: the upper 4 bits of a port identifier are its priority, by default the middle one; 12 are its number.
     private const ushort DefaultPortPriority = 0x8000;

@@ -19,13 +19,13 @@ internal sealed unsafe class FrameCache
     private const int MaxLargeFrames = 2 * LargeBlockSize;
 
     private readonly FramePool _pool;
-    private readonly FrameShare? _share;
+    private readonly FrameQuota? _share;
     private readonly nint[] _frames = GC.AllocateArray<nint>(MaxFrames, pinned: true);
     private readonly nint[] _large = new nint[MaxLargeFrames];
     private int _count;
     private int _largeCount;
 
-    internal FrameCache(FramePool pool, FrameShare? share)
+    internal FrameCache(FramePool pool, FrameQuota? share)
     {
         _pool = pool;
         _share = share;
@@ -33,7 +33,7 @@ internal sealed unsafe class FrameCache
 
     public FramePool Pool => _pool;
 
-    /// <summary>Who looks at the packets of the worker whose cache this is; null for nobody, which is what packets pay for.</summary>
+    /// <summary>Who looks at the packets of the worker whose cache this is; null when nobody captures: then a packet pays one null test.</summary>
     public PacketTap? Tap { get; set; }
 
     /// <summary>Free frames in this cache, large ones included. For tests that account for every frame; exact while the owner rests.</summary>

@@ -189,15 +189,15 @@ internal sealed unsafe class FramePool : IDisposable
 
     /// <summary>A new cache, to be used by one thread (or under one lock) only.</summary>
     /// <param name="share">Whose frames it keeps count of; null for nobody's.</param>
-    public FrameCache CreateCache(FrameShare? share = null) => new(this, share);
+    public FrameCache CreateCache(FrameQuota? share = null) => new(this, share);
 
     /// <summary>Somebody begins to share the pool, until <see cref="Leave"/>. One that is alone has all of it.</summary>
-    public FrameShare Join()
+    public FrameQuota Join()
     {
         lock (_lock)
         {
             _shares++;
-            return new FrameShare();
+            return new FrameQuota();
         }
     }
 
@@ -234,7 +234,7 @@ internal sealed unsafe class FramePool : IDisposable
     internal byte* OrdinaryFrameStart(byte* data) => (byte*)((nuint)data & ~(nuint)(FrameSize - 1));
 
     /// <summary>Moves up to <paramref name="block"/>.Length free frames into <paramref name="block"/>; returns how many.</summary>
-    internal int Take(Span<nint> block, bool large, FrameShare? share)
+    internal int Take(Span<nint> block, bool large, FrameQuota? share)
     {
         lock (_lock)
         {
@@ -248,7 +248,7 @@ internal sealed unsafe class FramePool : IDisposable
         }
     }
 
-    internal void Return(ReadOnlySpan<nint> block, bool large, FrameShare? share)
+    internal void Return(ReadOnlySpan<nint> block, bool large, FrameQuota? share)
     {
         share?.Add(-block.Length, large);
         lock (_lock)

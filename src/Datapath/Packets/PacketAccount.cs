@@ -2,7 +2,7 @@ using System.Runtime.InteropServices;
 
 namespace Softswitch.Datapath.Packets;
 
-/// <summary>Where packets went on one side of a port, as one thread counted it. Nothing leaves a side unseen:</summary>
+/// <summary>Where packets went on one side of a port, as one thread counted it. Every packet that enters a side is counted exactly once when it leaves it:</summary>
 /// <remarks>
 /// <code>
 /// Entered + Made = Left + Used + drops + Held + (Handed - Taken)       over all threads, while none is in the middle of a packet

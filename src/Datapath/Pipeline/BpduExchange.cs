@@ -20,9 +20,9 @@ internal sealed unsafe class BpduExchange
 
     private readonly SpscRing<ReceivedBpdu> _incoming = new(Capacity);
     private readonly SpscRing<OutgoingBpdu> _outgoing = new(Capacity);
-    private readonly ServiceSignal _service;
+    private readonly ControlWakeup _service;
 
-    public BpduExchange(ServiceSignal service) => _service = service;
+    public BpduExchange(ControlWakeup service) => _service = service;
 
     public bool HasIncoming => !_incoming.IsEmpty;
 

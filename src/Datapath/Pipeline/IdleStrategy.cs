@@ -169,7 +169,7 @@ internal sealed class IdleStrategy
     /// <param name="isDue">Whether only because it was time to.</param>
     public void EndSleep(bool isDue)
     {
-        // Who was woken for nothing but the time looks once; who was woken for more has more to come.
+        // Woken by the timer alone, the worker polls once and sleeps again. Woken by an event, it polls half a round: more is likely.
         _idlePasses = isDue ? PassesBeforeSleep - 1 : PassesBeforeSleep / 2;
         IsResting = isDue && !_isAsked;
         Volatile.Write(ref _sleeps, _sleeps + 1);

@@ -4,7 +4,7 @@ namespace Softswitch.Datapath.Pipeline;
 
 /// <summary>How many frames all packet-ins of a switch may hold while they wait, and what each queue may have of them.</summary>
 /// <remarks>
-/// They are a quarter of the pool, of which a queue may hold twice as many as are left (as <see cref="FrameShare"/>): alone it has two thirds, which
+/// They are a quarter of the pool, of which a queue may hold twice as many as are left (as <see cref="FrameQuota"/>): alone it has two thirds, which
 /// is a burst, of n that are full each has 2/(2n + 1). Beside hundreds of others that may be none. So the first few of each queue have room beyond the quarter,
 /// up to half of the pool. A large frame counts for as many ordinary ones as there are for each large one. Threads: any.
 /// </remarks>

@@ -55,10 +55,10 @@ internal sealed unsafe class Worker : IDisposable
     {
         Id = id;
         _shared = shared;
-        _frames = shared.Frames.CreateCache(shared.FrameShare);
+        _frames = shared.Frames.CreateCache(shared.FrameQuota);
         _classifier = new BatchClassifier(shared.Table, shared.FlowCacheCapacity);
         Handovers = handovers;
-        Accounts = new OwnAccounts();
+        Accounts = new SwitchAccounts();
         _packetIns = new PacketInSender(shared, &Accounts.Controller->Egress);
         PacketOuts = new PacketOutQueue(packetOutQueueLength);
         Bpdus = new BpduExchange(shared.Service);
@@ -97,7 +97,7 @@ internal sealed unsafe class Worker : IDisposable
     internal HandoverRings Handovers { get; }
 
     /// <summary>Of packets that come from or go to no port.</summary>
-    internal OwnAccounts Accounts { get; }
+    internal SwitchAccounts Accounts { get; }
 
     internal WorkerCounters Counters => _counters;
 

@@ -14,7 +14,7 @@ internal sealed class WorkerShared : IDisposable
     public required FramePool Frames { get; init; }
 
     /// <summary>What the datapath has of them; null where nobody keeps count.</summary>
-    public FrameShare? FrameShare { get; init; }
+    public FrameQuota? FrameQuota { get; init; }
 
     public required FlowTable Table { get; init; }
 
@@ -26,7 +26,7 @@ internal sealed class WorkerShared : IDisposable
 
     public required StationTable Macs { get; init; }
 
-    public required ServiceSignal Service { get; init; }
+    public required ControlWakeup Service { get; init; }
 
     public required int FlowCacheCapacity { get; init; }
 

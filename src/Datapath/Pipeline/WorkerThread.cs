@@ -294,7 +294,7 @@ internal sealed class WorkerThread
         Action<Exception> failed = _workers[worker.Sleep.Slot].Failed;
         Remove(worker);
         worker.Abandon();
-        // Whoever is told may take its time, which is not the other datapaths'.
+        // The callback may be slow; it must not delay other switches on this thread.
         ThreadPool.UnsafeQueueUserWorkItem(_ => failed(failure), null);
     }
 

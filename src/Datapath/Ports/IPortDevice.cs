@@ -76,7 +76,7 @@ internal interface IPortDevice : IDisposable
     /// </summary>
     /// <param name="packet">Becomes what is in it where that has a receiver; its frame stays the same.</param>
     /// <returns>Null if it is the switch's.</returns>
-    IngressClaim? TraceIngress(ref Packet packet, FrameCache frames) => null;
+    LocalDelivery? TraceIngress(ref Packet packet, FrameCache frames) => null;
 
     /// <summary>Something that treats packets as the device's queues treat what they send, for whoever follows one packet.</summary>
     /// <param name="wire">Takes what would leave.</param>

@@ -9,8 +9,8 @@ namespace Softswitch.Datapath.Tables;
 /// <para>
 /// A subtable holds entries for few networks and few ports, so most subtables have nothing for most packets. For each of some parts
 /// of the key there is a small table of words, a bit for each subtable: which of them hold an entry for this value. The parts are
-/// both addresses cut to 16 and 24 bits, alone and together, nw_proto with tp_dst, and tp_src. Together, because each of two networks
-/// may be there a hundred times and the two together not once.
+/// both addresses cut to 16 and 24 bits, alone and together, nw_proto with tp_dst, and tp_src. Together, because a source
+/// and a destination may each be common in the table, yet no entry has both.
 /// </para>
 /// <para>
 /// Its answers err on one side only: values may share a word, subtables beyond the first thirty share bits, entries that have gone

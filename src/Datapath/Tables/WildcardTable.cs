@@ -323,7 +323,7 @@ internal sealed unsafe class WildcardTable : IDisposable
         if (IsInVectors(index))
         {
             _vectors!.Insert(other);
-            Changes.Begin(_entries[index].Key, _maskOf[index]); // who looked before the other was there must not find neither
+            Changes.Begin(_entries[index].Key, _maskOf[index]); // a look-up from before the insertion must be told to look again, or it sees neither
             _vectors.Remove(index);
         }
     }

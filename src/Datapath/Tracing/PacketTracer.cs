@@ -34,7 +34,7 @@ internal sealed unsafe class PacketTracer : IDisposable
     private readonly Worker _worker;
     private readonly TraceRecorder _recorder = new();
     private readonly NativeArray<FlowCounters> _uncounted = new(1);
-    private readonly MirrorPort[] _devices;
+    private readonly TracePort[] _devices;
     private readonly PortSet _originals;
 
     /// <param name="original">The switch's.</param>
@@ -54,7 +54,7 @@ internal sealed unsafe class PacketTracer : IDisposable
             Grace = new GracePeriod(workers: 1),
             Clock = original.Clock,
             Macs = new StationTable(original.Table.Hash),
-            Service = new ServiceSignal(),
+            Service = new ControlWakeup(),
             FlowCacheCapacity = 0,
             MaxReassemblies = MaxReassemblies,
             ReassemblyTimeout = original.ReassemblyTimeout,
@@ -62,7 +62,7 @@ internal sealed unsafe class PacketTracer : IDisposable
             PortlessPacketIns = new PacketInQueues(room),
         };
         _shared.Macs.CopyFrom(before?._shared.Macs ?? original.Macs);
-        _devices = Array.ConvertAll(ports, port => new MirrorPort(port, _recorder, FindPort));
+        _devices = Array.ConvertAll(ports, port => new TracePort(port, _recorder, FindPort));
         PortSet mirrors = new([.. ports.Zip(_devices, (port, device) => Mirror(port, device, room))]);
         _shared.Settings = original.Settings with { Ports = mirrors, Captures = [] };
         _worker = new Worker(
@@ -121,7 +121,7 @@ internal sealed unsafe class PacketTracer : IDisposable
         }
         packet.Length = bytes.Length;
         bytes.CopyTo(packet.Bytes);
-        IngressClaim? claim = original.Device.TraceIngress(ref packet, _worker.Frames);
+        LocalDelivery? claim = original.Device.TraceIngress(ref packet, _worker.Frames);
         if (claim != null)
         {
             bool goesOn = claim.Receiver != null;
@@ -141,7 +141,7 @@ internal sealed unsafe class PacketTracer : IDisposable
     private void Run(ushort inPort, byte[] bytes, List<TraceStep> steps)
     {
         SwitchPort port = _shared.Ports.Find(inPort)!;
-        ((MirrorPort)port.Device).Arrive(bytes);
+        ((TracePort)port.Device).Arrive(bytes);
         _recorder.Begin(bytes, port.PacketIns);
         int held = _worker.HeldCount;
         do
@@ -165,7 +165,7 @@ internal sealed unsafe class PacketTracer : IDisposable
 
     private ushort NumberOf(IPortDevice? device) => FindPort(device)?.Number ?? 0;
 
-    private static SwitchPort Mirror(SwitchPort original, MirrorPort device, PacketInRoom room) =>
+    private static SwitchPort Mirror(SwitchPort original, TracePort device, PacketInRoom room) =>
         new(original.Number, device, original.Config, firstWorker: 0, workers: 1)
         {
             PacketIns = new PacketInQueues(room),

@@ -60,7 +60,7 @@ internal sealed partial class SwitchPorts
         // Those that take frames of the pool are opened one after the other.
         List<ConfiguredPort> slow = ports.FindAll(port => port.Option.Spec.Kind is PortKind.Interface or PortKind.Packet && port.FramesTaken == 0);
         var opened = new Func<OpenedDevice>?[slow.Count];
-        SideBySide.Run(slow.Count, i =>
+        ParallelRun.Run(slow.Count, i =>
         {
             try
             {

@@ -158,7 +158,7 @@ internal sealed partial class SwitchPorts : IDisposable
     /// <summary>The ports as they are now, in the order of their numbers.</summary>
     /// <param name="accounts">Where packets are.</param>
     /// <param name="enter">Takes the control lock, for one port at a time.</param>
-    public IReadOnlyList<PortReport> ReadReports(AccountReading accounts, Func<ControlScope> enter)
+    public IReadOnlyList<PortReport> ReadReports(AccountSnapshot accounts, Func<ControlScope> enter)
     {
         lock (_lock)
         {

@@ -7,7 +7,7 @@ namespace Softswitch.Hosting.Reloading;
 
 /// <summary>A port as a configuration has it.</summary>
 /// <param name="Queues">Those of this port.</param>
-internal sealed record PortState(PortOption Port, IReadOnlyList<QueueOption> Queues);
+internal sealed record PortSettings(PortOption Port, IReadOnlyList<QueueOption> Queues);
 
 /// <summary>What has to happen for the ports to be those that a configuration wants. Ports that are in both as they are do not occur.</summary>
 /// <remarks>
@@ -16,20 +16,20 @@ internal sealed record PortState(PortOption Port, IReadOnlyList<QueueOption> Que
 /// </remarks>
 internal sealed class PortChanges
 {
-    private readonly List<PortState> _opened = [];
-    private readonly List<PortState> _closed = [];
+    private readonly List<PortSettings> _opened = [];
+    private readonly List<PortSettings> _closed = [];
 
     /// <summary>To be opened before any is closed; those that others travel by first.</summary>
-    public IReadOnlyList<PortState> First { get; private set; } = [];
+    public IReadOnlyList<PortSettings> First { get; private set; } = [];
 
     /// <summary>To be closed; those that travel by others first.</summary>
-    public IReadOnlyList<PortState> Closed { get; private set; } = [];
+    public IReadOnlyList<PortSettings> Closed { get; private set; } = [];
 
     /// <summary>To be opened afterwards, in the same order as <see cref="First"/>.</summary>
-    public IReadOnlyList<PortState> Last { get; private set; } = [];
+    public IReadOnlyList<PortSettings> Last { get; private set; } = [];
 
     /// <summary>To be given another rate or other queues; what stands behind the port stays.</summary>
-    public List<(PortState Before, PortState After)> Configured { get; } = [];
+    public List<(PortSettings Before, PortSettings After)> Configured { get; } = [];
 
     /// <summary>A line for each change.</summary>
     public List<string> Report { get; } = [];
@@ -41,13 +41,13 @@ internal sealed class PortChanges
     /// <param name="wanted">With numbers.</param>
     /// <param name="needsLocal">Whether the switch cannot do without the port LOCAL it has.</param>
     /// <exception cref="OptionException">A line for each number that belongs to a port that was added by hand.</exception>
-    public static PortChanges Plan(IReadOnlyList<PortState> now, IReadOnlyList<PortState> wanted, bool needsLocal)
+    public static PortChanges Plan(IReadOnlyList<PortSettings> now, IReadOnlyList<PortSettings> wanted, bool needsLocal)
     {
         PortChanges changes = new();
         List<string> errors = [];
-        foreach (PortState want in wanted)
+        foreach (PortSettings want in wanted)
         {
-            PortState? have = now.FirstOrDefault(port => port.Port.Number == want.Port.Number);
+            PortSettings? have = now.FirstOrDefault(port => port.Port.Number == want.Port.Number);
             if (have is { Port.IsByHand: true } && have.Port.Spec.Body != want.Port.Spec.Body)
             {
                 errors.Add($"{want.Port.Origin}: '{want.Port}': the number belongs to '{have.Port}', which was added by hand (softswitch port del removes it)");
@@ -55,7 +55,7 @@ internal sealed class PortChanges
             }
             changes.Compare(have, want, needsLocal);
         }
-        foreach (PortState have in now.Where(have => !have.Port.IsByHand && !wanted.Any(want => want.Port.Number == have.Port.Number)))
+        foreach (PortSettings have in now.Where(have => !have.Port.IsByHand && !wanted.Any(want => want.Port.Number == have.Port.Number)))
         {
             changes.Compare(have, null, needsLocal);
         }
@@ -71,7 +71,7 @@ internal sealed class PortChanges
         return (added, removed);
     }
 
-    private void Compare(PortState? have, PortState? want, bool needsLocal)
+    private void Compare(PortSettings? have, PortSettings? want, bool needsLocal)
     {
         bool isSame = have?.Port.Spec.Body == want?.Port.Spec.Body;
         if (!isSame && (IsFixed(have, needsLocal) || IsFixed(want, needsLocal)))
@@ -116,7 +116,7 @@ internal sealed class PortChanges
         Report.AddRange(before.Where(queue => !after.Any(other => other.Config.Id == queue.Config.Id)).Select(queue => $"queue {queue.Text}: removed"));
     }
 
-    private void Reopen(PortState have, PortState want, string why)
+    private void Reopen(PortSettings have, PortSettings want, string why)
     {
         _closed.Add(have);
         _opened.Add(want);
@@ -124,35 +124,35 @@ internal sealed class PortChanges
     }
 
     /// <summary>Tunnels go before the port they travel by, and come after it.</summary>
-    private void Order(IReadOnlyList<PortState> now, IReadOnlyList<PortState> wanted)
+    private void Order(IReadOnlyList<PortSettings> now, IReadOnlyList<PortSettings> wanted)
     {
         List<PortOption> before = [.. now.Select(port => port.Port)];
-        foreach ((PortState have, PortState want) in Configured.Where(pair => IsByAny(pair.Before.Port, before, _closed)).ToList())
+        foreach ((PortSettings have, PortSettings want) in Configured.Where(pair => IsByAny(pair.Before.Port, before, _closed)).ToList())
         {
             Configured.Remove((have, want));
             Reopen(have, want, "as the port it travels by");
         }
         List<PortOption> after = [.. wanted.Select(port => port.Port)];
-        List<PortState> late = [.. _opened.Where(MustWait)];
+        List<PortSettings> late = [.. _opened.Where(MustWait)];
         late.AddRange(_opened.Except(late).Where(port => IsByAny(port.Port, after, late)).ToList());
         First = [.. _opened.Except(late).OrderBy(port => port.Port.Spec.IsTunnel)];
         Last = [.. late.OrderBy(port => port.Port.Spec.IsTunnel)];
         Closed = [.. _closed.OrderByDescending(port => port.Port.Spec.IsTunnel)];
     }
 
-    private bool MustWait(PortState port) => _closed.Exists(gone =>
+    private bool MustWait(PortSettings port) => _closed.Exists(gone =>
         gone.Port.Number == port.Port.Number
         || (gone.Port.Spec.Target.Length > 0 && gone.Port.Spec.Target == port.Port.Spec.Target)
         || (gone.Port.Spec.IsTunnel && port.Port.Spec.IsTunnel)); // two of the same ends cannot be
 
-    private static bool IsByAny(PortOption port, List<PortOption> all, List<PortState> some) =>
+    private static bool IsByAny(PortOption port, List<PortOption> all, List<PortSettings> some) =>
         SwitchPorts.ViaOf(port, all) is { } via && some.Exists(one => one.Port.Number == via);
 
     /// <summary>A card goes on forwarding from and to its ports, and in-band control needs LOCAL.</summary>
-    private static bool IsFixed(PortState? port, bool needsLocal) =>
+    private static bool IsFixed(PortSettings? port, bool needsLocal) =>
         port != null && (port.Port.Spec.Kind == PortKind.NetFpga || (needsLocal && port.Port.Number == PortNumber.Local));
 
     private static bool IsSameButRate(PortSpec one, PortSpec other) => one.BodyWithoutRate == other.BodyWithoutRate;
 
-    private static string Text(PortState? port) => port?.Port.NumberedText ?? "none";
+    private static string Text(PortSettings? port) => port?.Port.NumberedText ?? "none";
 }

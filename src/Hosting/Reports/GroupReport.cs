@@ -15,7 +15,7 @@ namespace Softswitch.Hosting.Reports;
 /// <param name="Switches">In the order in which they came.</param>
 /// <param name="Workers">The threads that all of them share.</param>
 /// <param name="Frames">Of the pool that all of them share.</param>
-/// <param name="FreeFrames">Of these, in nobody's hands.</param>
+/// <param name="FreeFrames">Of these, not in use.</param>
 /// <param name="FrameBytes">Of one.</param>
 /// <param name="Process">The process.</param>
 internal sealed record GroupReport(

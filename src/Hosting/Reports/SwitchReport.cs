@@ -65,7 +65,7 @@ internal sealed record SwitchReport(
 /// <param name="Batches">That were looked up.</param>
 /// <param name="Packets">In these batches.</param>
 /// <param name="Drops">Packets that ended in its hands, by reason.</param>
-/// <param name="Account">What it did with packets; those it hands to other workers are in nobody's hands here.</param>
+/// <param name="Account">What it did with packets; those on their way to another worker are not in it.</param>
 internal sealed record WorkerReport(
     int Id, bool IsSleeping, int? Processor, long Passes, long BusyPasses, double BusySeconds, long Sleeps,
     long Batches, long Packets, IReadOnlyDictionary<string, long> Drops,
@@ -123,7 +123,7 @@ internal sealed record ConnectionReport(long Established, long Open, long Refuse
 
 /// <summary>Memory for packets and action lists.</summary>
 /// <param name="Frames">In the pool.</param>
-/// <param name="FreeFrames">In the pool and in nobody's hands. Workers and ports keep some of the others at hand.</param>
+/// <param name="FreeFrames">In the pool, not in use. Workers and ports keep some of the others at hand.</param>
 /// <param name="FrameBytes">Of one.</param>
 /// <param name="Buffers">Places for packets that wait for a controller's word.</param>
 /// <param name="UsedBuffers">Of these, taken.</param>

@@ -16,7 +16,7 @@ internal sealed class EmulatedNetdev : IPort, IPortDevice
 
     private const int HeaderAndTag = 18;
 
-    private readonly EmulatedPlant _plant;
+    private readonly EmulatedCardDevice _cardDevice;
     private readonly FramePool _pool;
     private readonly int _port;
     private volatile bool _isDown;
@@ -27,9 +27,9 @@ internal sealed class EmulatedNetdev : IPort, IPortDevice
     /// <param name="port">Of the card, 0 to 3.</param>
     /// <param name="name">Such as <c>nf2c0</c>.</param>
     /// <param name="pool">The switch's frames.</param>
-    public EmulatedNetdev(EmulatedPlant plant, int port, string name, FramePool pool)
+    public EmulatedNetdev(EmulatedCardDevice cardDevice, int port, string name, FramePool pool)
     {
-        _plant = plant;
+        _cardDevice = cardDevice;
         _port = port;
         _pool = pool;
         Name = name;
@@ -39,22 +39,22 @@ internal sealed class EmulatedNetdev : IPort, IPortDevice
 
     public string Name { get; }
 
-    public string Backend => $"wire {_plant.WireOf(_port).Name}, {_plant.WireOf(_port).Backend}";
+    public string Backend => $"wire {_cardDevice.WireOf(_port).Name}, {_cardDevice.WireOf(_port).Backend}";
 
-    public MacAddress HardwareAddress => _plant.WireOf(_port).HardwareAddress;
+    public MacAddress HardwareAddress => _cardDevice.WireOf(_port).HardwareAddress;
 
     public bool TakesOffloads => false;
 
     public IReadOnlyList<IPort> Queues { get; }
 
-    public int PollDescriptor => _plant.WireOf(_port).Queues[0].PollDescriptor;
+    public int PollDescriptor => _cardDevice.WireOf(_port).Queues[0].PollDescriptor;
 
-    public bool WakeBy(Action wake) => _plant.WireOf(_port).Queues[0].WakeBy(wake);
+    public bool WakeBy(Action wake) => _cardDevice.WireOf(_port).Queues[0].WakeBy(wake);
 
     public int Receive(PacketBatch batch, FrameCache frames)
     {
         int before = batch.Count;
-        int received = _plant.ReceiveFromCard(_port, batch, frames);
+        int received = _cardDevice.ReceiveFromCard(_port, batch, frames);
         if (!_isDown || received == 0)
         {
             return received;
@@ -76,27 +76,27 @@ internal sealed class EmulatedNetdev : IPort, IPortDevice
             }
             else
             {
-                _plant.SendToCard(_port, packet, frames);
+                _cardDevice.SendToCard(_port, packet, frames);
             }
         }
-        _plant.SendLeaving(frames);
+        _cardDevice.SendLeaving(frames);
         return packets.Length;
     }
 
     /// <summary>The wire's link, which the card's PHY gets to see by this.</summary>
     public PortLink ReadLink()
     {
-        PortLink wire = _plant.WireOf(_port).ReadLink();
-        _plant.Card.SetLink(_port, wire.Up);
+        PortLink wire = _cardDevice.WireOf(_port).ReadLink();
+        _cardDevice.Card.SetLink(_port, wire.Up);
         int mtu = wire.Mtu == 0 ? Mtu : Math.Min(Mtu, wire.Mtu);
         return wire with { Up = wire.Up && !_isDown, Mtu = mtu, IsSetDown = _isDown };
     }
 
     public PortCounters ReadCounters()
     {
-        PortCounters wire = _plant.WireOf(_port).ReadCounters();
-        wire.ReceiveDropped += _plant.ReadReceiveLosses(_port) + Volatile.Read(ref _receiveDropped);
-        wire.TransmitDropped += _plant.ReadWireLosses(_port);
+        PortCounters wire = _cardDevice.WireOf(_port).ReadCounters();
+        wire.ReceiveDropped += _cardDevice.ReadReceiveLosses(_port) + Volatile.Read(ref _receiveDropped);
+        wire.TransmitDropped += _cardDevice.ReadWireLosses(_port);
         wire.TransmitErrors += Volatile.Read(ref _transmitErrors);
         return wire;
     }
@@ -111,8 +111,8 @@ internal sealed class EmulatedNetdev : IPort, IPortDevice
         }
         _disposed = true;
         FrameCache frames = _pool.CreateCache();
-        _plant.Drain(_port, frames);
+        _cardDevice.Drain(_port, frames);
         frames.Drain();
-        _plant.WireOf(_port).Dispose();
+        _cardDevice.WireOf(_port).Dispose();
     }
 }

@@ -13,7 +13,7 @@ namespace Softswitch.NetFpga.Offload;
 /// from the bottom up, so that nothing is exposed, and from then on all frames go to the host until the card answers again. A card that cannot even be cleared goes on
 /// forwarding by its last tables; it is tried again and again, and the log says so.
 /// <para>
-/// A card that is out of step (<see cref="StepWatch"/>) is reset, and its tables are written again. Any host can bring that about with one frame, so a card to
+/// A card that is out of step (<see cref="PipelineSyncMonitor"/>) is reset, and its tables are written again. Any host can bring that about with one frame, so a card to
 /// which it happens again and again gets its flows back after ever longer pauses only; it is four interfaces meanwhile.
 /// </para>
 /// </remarks>
@@ -41,8 +41,8 @@ internal sealed class NetFpgaOffload : IFlowOffload
     private readonly CardSlots _slots;
     private readonly Action _reset;
     private readonly CardResetDetector _watch;
-    private readonly StepWatch _step;
-    private readonly CardRounds _rounds;
+    private readonly PipelineSyncMonitor _step;
+    private readonly CardPoller _rounds;
     private readonly CardClock _clock = new();
     private readonly Backoff _backoff = new();
     private readonly Backoff _rest = new();
@@ -77,8 +77,8 @@ internal sealed class NetFpgaOffload : IFlowOffload
         _slots = new CardSlots(registers, Credit);
         _reset = reset ?? (() => CardStart.Reset(registers));
         _watch = new CardResetDetector(registers, layout);
-        _step = new StepWatch(registers);
-        _rounds = new CardRounds(_rows, _slots, Log);
+        _step = new PipelineSyncMonitor(registers);
+        _rounds = new CardPoller(_rows, _slots, Log);
         Level = level;
         _suspended = level == OffloadLevel.Off ? OffReason : null;
         Guarded(() =>
@@ -176,14 +176,14 @@ internal sealed class NetFpgaOffload : IFlowOffload
         _clock.Tell(now);
         if (_isDisposed)
         {
-            return CardRounds.SlotMilliseconds;
+            return CardPoller.SlotMilliseconds;
         }
         if (_failure != null)
         {
             return Retry(now);
         }
         Guarded(() => LookAfter(now));
-        return _failure != null ? CardRounds.RowMilliseconds : _slots.Used > 0 ? SliceMilliseconds : StepMilliseconds;
+        return _failure != null ? CardPoller.RowMilliseconds : _slots.Used > 0 ? SliceMilliseconds : StepMilliseconds;
     }
 
     /// <summary>Every flow in force and what the card does about it, by id.</summary>
@@ -302,7 +302,7 @@ internal sealed class NetFpgaOffload : IFlowOffload
                 return;
             }
         }
-        if (now - _rowsPolled >= CardRounds.RowMilliseconds)
+        if (now - _rowsPolled >= CardPoller.RowMilliseconds)
         {
             _rowsPolled = now;
             if (_watch.FindLoss() is string loss)

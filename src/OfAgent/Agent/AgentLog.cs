@@ -14,10 +14,10 @@ internal static partial class AgentLog
     public static partial void PeerConfigured(ILogger log, ConnectionName connection);
 
     /// <summary>Why a listener's peer is gone. A tool that looked in and left is no news.</summary>
-    public static void Ended(ILogger log, ConnectionName connection, PeerStanding standing, string reason)
+    public static void Ended(ILogger log, ConnectionName connection, PeerTrust standing, string reason)
     {
-        bool isNews = standing == PeerStanding.Configured || !reason.StartsWith("closed by the peer", StringComparison.Ordinal);
-        if (isNews && standing == PeerStanding.Unknown)
+        bool isNews = standing == PeerTrust.Configured || !reason.StartsWith("closed by the peer", StringComparison.Ordinal);
+        if (isNews && standing == PeerTrust.Unknown)
         {
             StrangerEnded(log, connection, reason);
         }

@@ -3,7 +3,7 @@ using Softswitch.OfAgent.Connections;
 namespace Softswitch.OfAgent.Agent;
 
 /// <summary>What a listener's peer has shown of itself: who has shown less gives way first.</summary>
-internal enum PeerStanding
+internal enum PeerTrust
 {
     /// <summary>Not even a HELLO.</summary>
     Unknown,
@@ -63,8 +63,8 @@ internal sealed class ConnectionTable(TimeProvider time)
         {
             Dictionary<string, int> places = _open.Where(other => other.IsPassive).CountBy(other => other.Origin).ToDictionary();
             ControllerConnection? least = _open
-                .Where(other => other.IsPassive && other != newcomer && !other.HasGivenWay && (other.IsEnding || other.Standing != PeerStanding.Configured))
-                .MinBy(other => (!other.IsEnding, other.Standing, -places[other.Origin], other.LastRequest));
+                .Where(other => other.IsPassive && other != newcomer && !other.HasGivenWay && (other.IsEnding || other.Trust != PeerTrust.Configured))
+                .MinBy(other => (!other.IsEnding, other.Trust, -places[other.Origin], other.LastRequest));
             least?.GiveWay();
             while (least is not null && _open.Contains(least))
             {

@@ -24,14 +24,14 @@ internal sealed class ControllerConnection : ICommandHost
     private readonly SwitchAgent _agent;
     private readonly IChannel _channel;
     private readonly OfFramer _framer = OfFramer.Pool.Get();
-    private readonly PeerPatience _patience;
+    private readonly PeerTimeout _patience;
     private readonly ProbeSchedule _probes;
     private Thread? _writer;
     private string? _closeReason;
     private long _lastActivity;
     private long _lastRequest;
     private long _requestCount;
-    private volatile PeerStanding _standing;
+    private volatile PeerTrust _trust;
     private volatile bool _isOpen;
     private volatile string? _gaveUpFor;
     private long _stateSince;
@@ -45,7 +45,7 @@ internal sealed class ControllerConnection : ICommandHost
         Name = name;
         Out = new OutboundQueue(Time);
         Session = new ControllerSession(agent, Out, IsPassive);
-        _patience = new PeerPatience(Time);
+        _patience = new PeerTimeout(Time);
         _probes = new ProbeSchedule(Time, agent.Options.ProbeInterval, agent.ProbeTick);
         _lastRequest = _stateSince = Time.GetTimestamp();
     }
@@ -84,7 +84,7 @@ internal sealed class ControllerConnection : ICommandHost
     public bool HasGivenWay { get; private set; }
 
     /// <summary>What the peer has shown of itself.</summary>
-    public PeerStanding Standing => _standing;
+    public PeerTrust Trust => _trust;
 
     /// <summary>Whether it waits for the peer to send something.</summary>
     public bool IsReading => _activity == Activity.Reading;
@@ -100,7 +100,7 @@ internal sealed class ControllerConnection : ICommandHost
     private TimeProvider Time => _agent.Options.TimeProvider;
 
     // Under TLS 1.3 our handshake ends before a controller has judged our certificate.
-    private bool MayBeRefused => !IsPassive && Target.NeedsTls && _standing == PeerStanding.Unknown;
+    private bool MayBeRefused => !IsPassive && Target.NeedsTls && _trust == PeerTrust.Unknown;
 
     /// <summary>Under the control lock, any thread.</summary>
     public ControllerStatus ReadStatus() => new(
@@ -125,7 +125,7 @@ internal sealed class ControllerConnection : ICommandHost
         }
         else
         {
-            AgentLog.Ended(_agent.Log, Name, _standing, reason);
+            AgentLog.Ended(_agent.Log, Name, _trust, reason);
         }
     }
 
@@ -200,9 +200,9 @@ internal sealed class ControllerConnection : ICommandHost
     {
         if (!IsEnding && _patience.IsOver)
         {
-            GiveUp(!_isOpen ? $"refused: no TLS handshake within {PeerPatience.Grace.TotalSeconds:0} s"
-                : _standing == PeerStanding.Unknown ? $"refused: no HELLO within {PeerPatience.Grace.TotalSeconds:0} s"
-                : $"closed: the rest of a message did not come within {PeerPatience.Grace.TotalSeconds:0} s and a second for each KiB");
+            GiveUp(!_isOpen ? $"refused: no TLS handshake within {PeerTimeout.Grace.TotalSeconds:0} s"
+                : _trust == PeerTrust.Unknown ? $"refused: no HELLO within {PeerTimeout.Grace.TotalSeconds:0} s"
+                : $"closed: the rest of a message did not come within {PeerTimeout.Grace.TotalSeconds:0} s and a second for each KiB");
         }
     }
 
@@ -302,7 +302,7 @@ internal sealed class ControllerConnection : ICommandHost
     /// <summary>Publishes what the messages handled said of the peer.</summary>
     private void NoteStanding()
     {
-        _standing = Session.IsConfigured ? PeerStanding.Configured : Session.IsNegotiated ? PeerStanding.Greeted : PeerStanding.Unknown;
+        _trust = Session.IsConfigured ? PeerTrust.Configured : Session.IsNegotiated ? PeerTrust.Greeted : PeerTrust.Unknown;
         if (Session.RequestCount != _requestCount)
         {
             _requestCount = Session.RequestCount;

@@ -19,7 +19,7 @@ internal sealed class MissPolicy
 
     private readonly DatapathControl _control;
     private readonly ControllerSessions _sessions;
-    private readonly ContactWatch _contact;
+    private readonly ControllerLossDetector _contact;
     private readonly CancellationToken _ending;
     private AgentOptions _options;
     private bool _hasOwnController;
@@ -32,7 +32,7 @@ internal sealed class MissPolicy
         _sessions = sessions;
         _options = options;
         _ending = ending;
-        _contact = new ContactWatch(control, options);
+        _contact = new ControllerLossDetector(control, options);
     }
 
     /// <summary>Whether the program that runs the switch takes packet-ins itself: a controller that is always there.</summary>

@@ -29,7 +29,7 @@ internal sealed class OfClient : IDisposable
     private const int FlushSize = 1 << 16;
     private static readonly TimeSpan CancellationCheck = TimeSpan.FromMilliseconds(100);
     private readonly IChannel _channel;
-    private readonly PatientStream _stream;
+    private readonly TimeoutStream _stream;
     private readonly List<OfReportedError> _errors = [];
     private OfBuffer _out = new();
 
@@ -42,7 +42,7 @@ internal sealed class OfClient : IDisposable
     {
         Target = target;
         _channel = channel;
-        _stream = new PatientStream(channel);
+        _stream = new TimeoutStream(channel);
         Timeout = timeout;
     }
 

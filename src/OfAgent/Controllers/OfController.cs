@@ -266,7 +266,7 @@ public abstract class OfController : IDisposable
     /// <returns>Why it ended, for people.</returns>
     private string Run(SwitchConnection connection)
     {
-        var stream = new PatientStream(connection.Channel);
+        var stream = new TimeoutStream(connection.Channel);
         bool isProbed = false;
         try
         {
@@ -318,7 +318,7 @@ public abstract class OfController : IDisposable
     /// Handles what has come as a whole, and then sends what handlers had to say: a switch that asks much gets few, long answers.
     /// </summary>
     /// <returns>Why the connection cannot go on; null if it can.</returns>
-    private string? TakeAll(SwitchConnection connection, PatientStream stream, long now)
+    private string? TakeAll(SwitchConnection connection, TimeoutStream stream, long now)
     {
         string? failure = null;
         lock (HandlerLock)

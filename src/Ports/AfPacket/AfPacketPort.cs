@@ -142,7 +142,7 @@ internal sealed partial class AfPacketPort : IPortDevice, INetworkInterface, IDe
                 throw new PortException($"{port}: interface {interfaceName} is not Ethernet (hardware type {device.HardwareType})");
             }
             parts.Lock = InterfaceLock.Take(port, device);
-            TagOffload.Recover(device);
+            VlanOffload.Recover(device);
             parts.Sender = TransmitRing.OpenSender(port, device.Index);
             parts.Transmit = options.TransmitSlots is { } transmit ? TransmitRing.Open(port, device.Index, RingSize.Fixed(transmit)) : null;
             if (SetPromiscuous(PACKET_ADD_MEMBERSHIP, parts.Sender, device.Index) < 0) // on the socket that stays

@@ -73,7 +73,7 @@ internal sealed partial class AfXdpPort : IDeviceHandover
             record.Write(_options.TransmitSlots);
             record.Write(_parts.Program!.IsNative);
             record.Write(HidesPartialChecksums);
-            record.Write(_parts.TagOffload!.HidesTags);
+            record.Write(_parts.VlanOffload!.HidesTags);
             record.Write(Backend);
             _parts.Sockets.ForEach(socket =>
             {
@@ -93,7 +93,7 @@ internal sealed partial class AfXdpPort : IDeviceHandover
         (bool wasUp, bool wasChanged) = _interface.Found;
         record.Write(wasUp);
         record.Write(wasChanged);
-        record.Write(_parts.TagOffload!.IsOwed);
+        record.Write(_parts.VlanOffload!.IsOwed);
         _parts.Sockets.ForEach(socket => socket.Queue.Save(record));
     });
 
@@ -102,7 +102,7 @@ internal sealed partial class AfXdpPort : IDeviceHandover
         lock (_lock)
         {
             _parts.Share(true);
-            _parts.TagOffload!.IsOwed = false;
+            _parts.VlanOffload!.IsOwed = false;
         }
     }
 
@@ -116,7 +116,7 @@ internal sealed partial class AfXdpPort : IDeviceHandover
             bool isOwed = record.ReadBoolean();
             _parts.Sockets.ForEach(socket => socket.Queue.Restore(record));
             _interface.RestoreFound(wasUp, wasChanged);
-            _parts.TagOffload!.IsOwed = isOwed;
+            _parts.VlanOffload!.IsOwed = isOwed;
             _parts.Lock!.Own();
             _parts.Share(false);
         }
@@ -143,7 +143,7 @@ internal sealed partial class AfXdpPort : IDeviceHandover
         }
         bool isNative = record.ReadBoolean();
         bool mayBePartial = record.ReadBoolean();
-        parts.TagOffload = TagOffload.Of(device, record.ReadBoolean());
+        parts.VlanOffload = VlanOffload.Of(device, record.ReadBoolean());
         string backend = record.ReadString();
         parts.LedgerMemory = SharedMemory.Of(descriptors[4], LedgerBytes(pool, queues));
         parts.KeepLedgers(pool, queues);

@@ -32,7 +32,7 @@ namespace Softswitch.Ports.AfXdp;
 /// </para>
 /// <para>
 /// Left as found. The program is held by a link (<see cref="XdpProgram"/>), promiscuous mode by a socket: a killed process leaves neither. The
-/// VLAN offload it leaves off is switched on by the next one (<see cref="TagOffload"/>). What is handed over stays as it is.
+/// VLAN offload it leaves off is switched on by the next one (<see cref="VlanOffload"/>). What is handed over stays as it is.
 /// </para>
 /// <para>References: Documentation/networking/af_xdp.rst; net/xdp/xsk.c; drivers/net/veth.c.</para>
 /// </remarks>
@@ -156,8 +156,8 @@ internal sealed unsafe partial class AfXdpPort : IPortDevice, INetworkInterface
     {
         int queues = CheckFit(port, device, pool, options);
         string driver = EthtoolDevice.ReadDriver(device, out bool isHardware);
-        TagOffload.Recover(device);
-        parts.TagOffload = TagOffload.SwitchOff(device);
+        VlanOffload.Recover(device);
+        parts.VlanOffload = VlanOffload.SwitchOff(device);
         parts.Program = XdpProgram.Attach(port, device, options.Mode, queues);
         // A card finishes what it sends, and so does the driver of a virtual one (virtio_net) that runs the program itself.
         bool mayBePartial = !isHardware || !parts.Program.IsNative;
@@ -261,7 +261,7 @@ internal sealed unsafe partial class AfXdpPort : IPortDevice, INetworkInterface
         {
             said.Add($"segments longer than the MTU are lost: tap:{device.Name} carries them");
         }
-        if (parts.TagOffload!.HidesTags)
+        if (parts.VlanOffload!.HidesTags)
         {
             said.Add("VLAN TAGS ARE LOST: the driver does not let go of rx-vlan-offload");
         }
@@ -287,7 +287,7 @@ internal sealed unsafe partial class AfXdpPort : IPortDevice, INetworkInterface
             _ = Libc.close(parts.Promiscuous);
         }
         parts.LedgerMemory?.Dispose();
-        parts.TagOffload?.Restore(isElsewhere);
+        parts.VlanOffload?.Restore(isElsewhere);
         if (parts.AreShared)
         {
             device.Leave();
@@ -301,7 +301,7 @@ internal sealed unsafe partial class AfXdpPort : IPortDevice, INetworkInterface
     private sealed class Parts
     {
         public InterfaceLock? Lock;
-        public TagOffload? TagOffload;
+        public VlanOffload? VlanOffload;
         public XdpProgram? Program;
         public SharedMemory? LedgerMemory;
         public int Promiscuous = -1;

@@ -49,7 +49,7 @@ internal static class PortFactory
                     $"{port}: SharpPcap is not in this build: docs/ports.md says how to build with it (WithSharpPcap=true); packet:{spec.Target} needs no such build"),
 #endif
                 PortKind.NetFpga => throw new PortException($"{port}: is a port of a NetFPGA card, which the switch has to be started with (--netfpga)"),
-                _ => throw new PortException($"{port}: a {spec.Kind.ToString().ToLowerInvariant()}: tunnel without a switch around it is not available in this build"),
+                _ => throw new PortException($"{port}: {spec.Kind.ToString().ToLowerInvariant()}: works only as a port of a switch"),
             };
         }
         catch (PortException e) when (!e.Message.StartsWith(port, StringComparison.Ordinal))

@@ -217,7 +217,7 @@ internal sealed unsafe class Decapsulator
         {
             PartialChecksumDetector.Mark(ref packet, frames);
         }
-        if ((outerTos & 3) == CongestionMark.Experienced && !CongestionMark.TryMark(packet))
+        if ((outerTos & 3) == EcnMark.Experienced && !EcnMark.TryMark(packet))
         {
             return DropReason.TunnelCongestion;
         }

@@ -118,7 +118,7 @@ internal sealed class UnderlayDevice : IPortDevice, IDeviceHandover
 
     public PortCounters ReadCounters() => _inner.ReadCounters();
 
-    public IngressClaim? TraceIngress(ref Packet packet, FrameCache frames)
+    public LocalDelivery? TraceIngress(ref Packet packet, FrameCache frames)
     {
         using UnderlayQueue queue = new(UnderlayQueues[0], 0, this, _underlay); // one that looks at what it is given, and receives nothing
         return queue.Inspect(ref packet, frames);

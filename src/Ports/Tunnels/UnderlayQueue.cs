@@ -201,7 +201,7 @@ internal sealed unsafe class UnderlayQueue : IPort, IDisposable
     /// <summary>What it would do with a packet that it received: as <see cref="Receive"/> decides, but nothing is learned, answered, kept or counted.</summary>
     /// <param name="packet">Becomes what is in it where a tunnel receives that.</param>
     /// <returns>Null if it is the flow table's.</returns>
-    public IngressClaim? Inspect(ref Packet packet, FrameCache frames)
+    public LocalDelivery? Inspect(ref Packet packet, FrameCache frames)
     {
         if (!MayBeOurs(packet))
         {
@@ -211,7 +211,7 @@ internal sealed unsafe class UnderlayQueue : IPort, IDisposable
         if (type == Be16.FromHost(EtherType.Arp).Raw)
         {
             bool isForUs = ArpMessage.TryRead(packet.Bytes, out ArpMessage message) && _underlay.IsLocal(message.Target.Raw);
-            return isForUs ? new IngressClaim("ARP for an address of the port's own") : null;
+            return isForUs ? new LocalDelivery("ARP for an address of the port's own") : null;
         }
         if (type != Be16.FromHost(EtherType.Ipv4).Raw || !IsOurs(packet))
         {
@@ -221,17 +221,17 @@ internal sealed unsafe class UnderlayQueue : IPort, IDisposable
         if (IsFragment(packet))
         {
             return isIcmp || _decapsulator.IsFromPeer(packet)
-                ? new IngressClaim("a fragment for an address of the port's own: waits for the rest of its datagram")
-                : new IngressClaim("a fragment for an address of the port's own", DropReason.TunnelPeer);
+                ? new LocalDelivery("a fragment for an address of the port's own: waits for the rest of its datagram")
+                : new LocalDelivery("a fragment for an address of the port's own", DropReason.TunnelPeer);
         }
         if (isIcmp)
         {
-            return new IngressClaim("ICMP for an address of the port's own");
+            return new LocalDelivery("ICMP for an address of the port's own");
         }
         DropReason reason = _decapsulator.TryUnwrap(ref packet, frames, out TunnelQueue? queue);
         return queue == null
-            ? new IngressClaim("a tunnel's packet", reason)
-            : new IngressClaim($"a tunnel's packet, for {queue.Device.Name}", Receiver: queue.Device);
+            ? new LocalDelivery("a tunnel's packet", reason)
+            : new LocalDelivery($"a tunnel's packet, for {queue.Device.Name}", Receiver: queue.Device);
     }
 
     /// <summary>Counts what the worker does not get to see.</summary>

@@ -28,7 +28,7 @@ internal sealed class UnderlaySet
     /// <summary>Opens a port in the calling thread's network namespace.</summary>
     /// <param name="number">The port's OpenFlow number.</param>
     /// <param name="beside">The port whose workers must serve this one too; null if any may.</param>
-    /// <param name="take">Makes a device of what another process has for a port; it, or what it gives, is null to have the port opened.</param>
+    /// <param name="take">Makes a device of what another process has for a port; if the delegate is null, or returns null, the port is opened afresh.</param>
     /// <exception cref="PortException">It cannot be opened; the message is one line that names the port and the reason.</exception>
     public IPortDevice Open(
         ushort number, PortSpec spec, FramePool pool, out ushort? beside, Func<ushort, PortSpec, Func<DeviceOffer, IPortDevice>, IPortDevice?>? take = null)

@@ -92,7 +92,7 @@ internal static class RunCommand
     private static int Run(SwitchGroupOptions options)
     {
         CheckOpenFiles();
-        PoolThreads.Fill();
+        ThreadPoolSetup.Fill();
         using StreamLog log = StreamLog.ToStandardError(options.LogFormat, options.LogLevel);
         using AutoResetEvent reload = new(initialState: false); // signals that come while one is under way are one
         using var signal = new TerminationSignal(onReload: () => reload.Set());

@@ -49,7 +49,7 @@ public sealed class AttackSetTests
         AttackSet set = Make(kind);
         Assert.True(set.DistinctFlows > Traffic * 9 / 10, $"{set.DistinctFlows} different flows");
         int flow = 0;
-        foreach (ReadOnlyMemory<byte> frame in set.FramesOf(Enumerable.Range(0, Traffic), PacketFields.MinFrame))
+        foreach (ReadOnlyMemory<byte> frame in set.FramesOf(Enumerable.Range(0, Traffic), FlowHeaders.MinFrame))
         {
             Assert.Equal(set.MatchOf(flow), ReferenceParser.Parse(frame.ToArray(), FlowSet.InPortOf(flow++, 1)));
         }

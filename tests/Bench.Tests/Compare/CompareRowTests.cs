@@ -51,7 +51,7 @@ public sealed class CompareRowTests
         CompareRow row = Assert.Single(CompareRow.Select(name));
         FlowSet flows = row.MakeFlows();
         var measurement = new CompareMeasurement(row, TestContext.Current.CancellationToken);
-        using var own = new OwnSwitch(row.HasTraffic ? flows.FramesOf(Enumerable.Range(0, flows.TrafficFlows), PacketFields.MinFrame) : null, row.Entries + CompareRow.OtherEntries);
+        using var own = new OwnSwitch(row.HasTraffic ? flows.FramesOf(Enumerable.Range(0, flows.TrafficFlows), FlowHeaders.MinFrame) : null, row.Entries + CompareRow.OtherEntries);
         own.Resume();
         measurement.Install(own, flows);
         own.Rest();

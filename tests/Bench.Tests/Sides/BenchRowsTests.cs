@@ -7,7 +7,7 @@ namespace Softswitch.Bench.Tests.Sides;
 /// <summary>Rows of benchmarks that measure sides in turns.</summary>
 public sealed class BenchRowsTests
 {
-    private static readonly Disturbance None = new(LoadAverage: 0, StolenShare: 0);
+    private static readonly Interference None = new(LoadAverage: 0, StolenShare: 0);
 
     [Fact]
     public void A_row_has_figures_for_programs_and_for_people()
@@ -36,8 +36,8 @@ public sealed class BenchRowsTests
         var rows = new BenchRows<int>(new BenchColumn<int>("row", _ => "one", "row"));
         rows.Add(result, "one", 0, None with { StolenShare = 0.5 });
         rows.AddTo(result, "rows");
-        Assert.Contains($"| one {Disturbance.Sign} |", result.ToText(), StringComparison.Ordinal);
-        Assert.Contains($"{Disturbance.Sign} one: disturbed: ", result.ToText(), StringComparison.Ordinal);
+        Assert.Contains($"| one {Interference.Sign} |", result.ToText(), StringComparison.Ordinal);
+        Assert.Contains($"{Interference.Sign} one: disturbed: ", result.ToText(), StringComparison.Ordinal);
     }
 
     [Fact]
@@ -53,7 +53,7 @@ public sealed class BenchRowsTests
 
     private sealed record Round(double Value) : IBenchRound
     {
-        public Disturbance Disturbance => None;
+        public Interference Interference => None;
     }
 
     private sealed class Side : BenchSide<Round>

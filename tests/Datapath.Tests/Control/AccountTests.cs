@@ -92,14 +92,14 @@ public sealed class AccountTests
         sut.Add(FlowMatch.Any, 1, FlowAction.Output(2));
         Assert.True(sut[1].TryInject(TestPacket.Tcp()));
         sut.Control.Workers[0].PollOnce();
-        AccountReading reading = sut.Control.Accounts.Read();
+        AccountSnapshot reading = sut.Control.Accounts.Read();
         Assert.Equal((1, 1, 0, 0), Egress(reading));
         sut.Control.Workers[1].PollOnce();
         reading = sut.Control.Accounts.Read();
         Assert.Equal((1, 0, 1, 0), Egress(reading));
         Assert.Equal((1, 1), (reading.Find(1)!.Received, reading.Find(1)!.Forwarded));
 
-        static (long, long, long, long) Egress(AccountReading reading)
+        static (long, long, long, long) Egress(AccountSnapshot reading)
         {
             AccountRow row = reading.Find(2)!;
             return (row.Output, row.Held, row.Sent, row.Unaccounted);
@@ -117,7 +117,7 @@ public sealed class AccountTests
         Assert.Equal(ControlError.None, sut.Control.Ports.Remove(2));
         sut.AddPort(2);
         sut.Settle();
-        AccountReading reading = sut.Control.Accounts.Read();
+        AccountSnapshot reading = sut.Control.Accounts.Read();
         AccountRow gone = reading.Row(AccountKind.Gone);
         Assert.Equal((3, 2, 1, 0, 0), (gone.Output, gone.Sent, gone.SendDrops(DropReason.NoSuchPort), gone.Held, gone.Unaccounted));
         Assert.Equal((0, 0), (reading.Find(2)!.Output, reading.Find(2)!.Sent)); // another port of that number
@@ -227,7 +227,7 @@ public sealed class AccountTests
         /// <summary>All rows, and what the wires know. The workers rest.</summary>
         public void Check(string when)
         {
-            AccountReading reading = CheckRows(when);
+            AccountSnapshot reading = CheckRows(when);
             foreach ((ushort number, (long injected, long collected)) in _wires)
             {
                 AccountRow row = reading.Find(number)!;
@@ -241,7 +241,7 @@ public sealed class AccountTests
         }
 
         /// <summary>Read without a worker's help they are the same, while the workers rest.</summary>
-        private void CheckTotals(AccountReading reading, string when)
+        private void CheckTotals(AccountSnapshot reading, string when)
         {
             AccountRow ports;
             AccountRow others;
@@ -254,9 +254,9 @@ public sealed class AccountTests
             Assert.True(ports.Drops + others.Drops == reading.Rows.Sum(row => row.Drops), $"{when}: drops in all");
         }
 
-        public AccountReading CheckRows(string when)
+        public AccountSnapshot CheckRows(string when)
         {
-            AccountReading reading = null!;
+            AccountSnapshot reading = null!;
             Eventually.Polled(() => (reading = Read()).IsExact, () => $"{when}: every worker copies its accounts");
             foreach (AccountRow row in reading.Rows)
             {
@@ -268,7 +268,7 @@ public sealed class AccountTests
             return reading;
         }
 
-        private AccountReading Read()
+        private AccountSnapshot Read()
         {
             using (Control.EnterWithoutTable())
             {
@@ -279,7 +279,7 @@ public sealed class AccountTests
         /// <summary>A run in which nothing was cut, held or dropped would say little.</summary>
         public void AssertItWasWorthWhile()
         {
-            AccountReading reading = CheckRows("at last");
+            AccountSnapshot reading = CheckRows("at last");
             Assert.True(reading.Rows.Sum(row => row.Sent) > 1000);
             Assert.True(reading.Rows.Sum(row => row.Made) > 100);
             Assert.True(reading.Rows.Sum(row => row.Used) > 20);

@@ -204,7 +204,7 @@ public sealed unsafe class FramePoolTests
     {
         const int count = 3000;
         using FramePool pool = new(count, largeFrameCount: count);
-        FrameShare[] shares = [pool.Join(), pool.Join(), pool.Join()];
+        FrameQuota[] shares = [pool.Join(), pool.Join(), pool.Join()];
         FrameCache[] caches = [.. shares.Select(pool.CreateCache)];
         List<Packet>[] held = [[], [], []];
         Hoard(0);

@@ -478,7 +478,7 @@ public sealed class CostlyPacketsTests : IDisposable
     {
         Finish(3);
         Assert.Equal(0, Worker.HeldCount);
-        AccountReading reading;
+        AccountSnapshot reading;
         using (_sut.Control.EnterWithoutTable())
         {
             reading = _sut.Control.Accounts.Read();

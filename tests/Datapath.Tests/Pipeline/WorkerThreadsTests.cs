@@ -258,7 +258,7 @@ public sealed class WorkerThreadsTests : IDisposable
         {
             Assert.True(_test._threads.Remove(Datapath.Workers, 60_000));
             Datapath.Dispose();
-            Assert.Equal((0, 0), (Datapath.FrameShare.Count, Datapath.FrameShare.LargeCount));
+            Assert.Equal((0, 0), (Datapath.FrameQuota.Count, Datapath.FrameQuota.LargeCount));
         }
     }
 }

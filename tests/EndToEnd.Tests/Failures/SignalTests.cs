@@ -36,7 +36,7 @@ public sealed class SignalTests
         SwitchProgram.Terminate(killed, "KILL");
         killed.WaitForEnd(SwitchProgram.Patience);
         // The kernel takes back programs, memberships and devices by itself, some time after the process; a tag offload that is off stays so.
-        Eventually.True(() => WithoutTagOffload(InterfacePicture.Of(lab.Inside)) == WithoutTagOffload(before), () => InterfacePicture.Of(lab.Inside));
+        Eventually.True(() => WithoutVlanOffload(InterfacePicture.Of(lab.Inside)) == WithoutVlanOffload(before), () => InterfacePicture.Of(lab.Inside));
         using RunningCommand next = lab.StartProcess(Ports);
         SwitchProgram.Terminate(next);
         Assert.Equal(0, next.WaitForEnd(SwitchProgram.Patience).ExitCode);
@@ -98,5 +98,5 @@ public sealed class SignalTests
         return new CabledHosts();
     }
 
-    private static string WithoutTagOffload(string picture) => string.Join('\n', picture.Split('\n').Where(line => !line.StartsWith("rx-vlan-offload:", StringComparison.Ordinal)));
+    private static string WithoutVlanOffload(string picture) => string.Join('\n', picture.Split('\n').Where(line => !line.StartsWith("rx-vlan-offload:", StringComparison.Ordinal)));
 }

@@ -1,7 +1,7 @@
 using System.Text.Json.Nodes;
 using Softswitch.EndToEnd.Tests.Harness;
 using Softswitch.Lab.Machines;
-using static Softswitch.Lab.LabText;
+using static Softswitch.Lab.AddressLiterals;
 
 namespace Softswitch.EndToEnd.Tests.Machines;
 

@@ -2,7 +2,7 @@ using Softswitch.EndToEnd.Tests.Harness;
 using Softswitch.Lab.Machines;
 using Softswitch.Lab.Measures;
 using Softswitch.Testing;
-using static Softswitch.Lab.LabText;
+using static Softswitch.Lab.AddressLiterals;
 using UdpStream = Softswitch.Lab.Measures.UdpStream;
 
 namespace Softswitch.EndToEnd.Tests.Machines;

@@ -4,7 +4,7 @@ using Softswitch.Datapath.Headers;
 using Softswitch.EndToEnd.Tests.Harness;
 using Softswitch.Lab.Measures;
 using Softswitch.Testing;
-using static Softswitch.Lab.LabText;
+using static Softswitch.Lab.AddressLiterals;
 using UdpStream = Softswitch.Lab.Measures.UdpStream;
 
 namespace Softswitch.EndToEnd.Tests.Scenarios;

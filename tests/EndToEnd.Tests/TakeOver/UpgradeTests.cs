@@ -115,7 +115,7 @@ public sealed class UpgradeTests : IDisposable
 
     private static void Report(string kind, int upgrades, StreamSummary[] summaries, TcpSummary tcp)
     {
-        TextTable table = new("port kind", "upgrades", "packets", "lost", "duplicated", "reordered", "longest gap (ms)", "TCP bytes", "longest TCP stall (ms)");
+        MarkdownTable table = new("port kind", "upgrades", "packets", "lost", "duplicated", "reordered", "longest gap (ms)", "TCP bytes", "longest TCP stall (ms)");
         table.Add(
             kind, $"{upgrades}", $"{summaries.Sum(one => one.Sent)}", $"{summaries.Sum(one => one.Lost)}", $"{summaries.Sum(one => one.Duplicates)}",
             $"{summaries.Sum(one => one.Reordered)}", $"{summaries.Max(one => one.LongestGap.TotalMilliseconds):0.0}", $"{tcp.Bytes}", $"{tcp.LongestStall.TotalMilliseconds:0}");

@@ -45,7 +45,7 @@ public sealed class XdpUpgradeTests
             }
             TcpSummary stream = tcp.Stop();
             StreamSummary[] sums = [there.Stop(), back.Stop()];
-            var table = new TextTable("ports", "packets", "lost", "duplicated", "reordered", "longest gap (ms)");
+            var table = new MarkdownTable("ports", "packets", "lost", "duplicated", "reordered", "longest gap (ms)");
             foreach (StreamSummary sum in sums)
             {
                 table.Add($"{first} {second}", $"{sum.Sent}", $"{sum.Lost}", $"{sum.Duplicates}", $"{sum.Reordered}", $"{sum.LongestGap.TotalMilliseconds:0.0}");

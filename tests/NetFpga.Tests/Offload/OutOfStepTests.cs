@@ -144,7 +144,7 @@ public sealed class OutOfStepTests
     public void While_frames_keep_coming_the_next_gap_is_waited_for(int frames)
     {
         using ModelCard card = new();
-        StepWatch sut = new(card);
+        PipelineSyncMonitor sut = new(card);
         sut.Begin();
         card.Write(CardRegisters.InputArbiter, 1);
         uint came = 0;
@@ -174,7 +174,7 @@ public sealed class OutOfStepTests
         for (int round = 0; round < 50; round++)
         {
             frames.ChangeLoad();
-            StepWatch sut = new(card);
+            PipelineSyncMonitor sut = new(card);
             sut.Begin();
             for (int look = 0; look < 10; look++)
             {

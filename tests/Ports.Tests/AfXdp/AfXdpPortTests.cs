@@ -142,7 +142,7 @@ public sealed class AfXdpPortTests : VethPortTests
     {
         Needs.Program("ethtool");
         // A kill is a switch-off that nothing follows.
-        Space.Run(() => TagOffload.SwitchOff(LinuxInterface.Open("near", "near")));
+        Space.Run(() => VlanOffload.SwitchOff(LinuxInterface.Open("near", "near")));
         Assert.Equal("off", Offload());
         using (nextIsXdp ? Open() : (IPortDevice)OpenPacket("near"))
         {
@@ -186,7 +186,7 @@ public sealed class AfXdpPortTests : VethPortTests
         using (var held = new LabNode("held"))
         {
             VethCable.Lay(held.Network, "near", held.Network, "far");
-            held.Run(() => TagOffload.SwitchOff(LinuxInterface.Open("near", "near")));
+            held.Run(() => VlanOffload.SwitchOff(LinuxInterface.Open("near", "near")));
             string space = new FileInfo(held.NetworkPath).LinkTarget!;
             note = Assert.Single(Notes(), name => !before.Contains(name) && Read(name).Contains(space, StringComparison.Ordinal));
             Open().Dispose();
@@ -224,7 +224,7 @@ public sealed class AfXdpPortTests : VethPortTests
     public void A_note_of_another_interface_with_the_same_index_is_not_believed()
     {
         Needs.Program("ethtool");
-        Space.Run(() => TagOffload.SwitchOff(LinuxInterface.Open("near", "near")));
+        Space.Run(() => VlanOffload.SwitchOff(LinuxInterface.Open("near", "near")));
         Space.Execute("ip", "link", "set", "near", "address", "02:00:00:00:00:77").Checked();
         OpenPacket("near").Dispose();
         Assert.Equal("off", Offload());

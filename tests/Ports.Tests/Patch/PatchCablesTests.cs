@@ -306,6 +306,6 @@ public sealed class PatchCablesTests : IDisposable
     {
         Assert.True(_threads.Remove(datapath.Workers, 60_000));
         datapath.Dispose();
-        Assert.Equal((0, 0), (datapath.FrameShare.Count, datapath.FrameShare.LargeCount));
+        Assert.Equal((0, 0), (datapath.FrameQuota.Count, datapath.FrameQuota.LargeCount));
     }
 }

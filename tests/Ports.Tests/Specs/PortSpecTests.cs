@@ -86,7 +86,7 @@ public sealed class PortSpecTests
     [InlineData("tap:a,queues=many", "port 'tap:a,queues=many': queues=many: is not a number from 1 to 256")]
     [InlineData("xdp:a,mode=fast", "port 'xdp:a,mode=fast': mode=fast: is neither native nor generic")]
     [InlineData("xdp:a,rx-slots=100", "port 'xdp:a,rx-slots=100': rx-slots=100: a ring has a power of two from 32 to 65536 slots")]
-    [InlineData("vxlan:local=1.2.3.4", "port 'vxlan:local=1.2.3.4': a vxlan: tunnel without a switch around it is not available in this build")]
+    [InlineData("vxlan:local=1.2.3.4", "port 'vxlan:local=1.2.3.4': vxlan: works only as a port of a switch")]
     [InlineData("nf2c1", "port 'nf2c1': is a port of a NetFPGA card, which the switch has to be started with (--netfpga)")]
 #if WITH_SHARPPCAP
     [InlineData("pcaplib:no-such-if", "port 'pcaplib:no-such-if': there is no interface no-such-if (SIOCGIFINDEX: No such device)")]

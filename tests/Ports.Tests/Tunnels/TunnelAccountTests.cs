@@ -80,7 +80,7 @@ public sealed class TunnelAccountTests
                     control.Service();
                     break;
             }
-            AccountReading reading = control.Accounts.Read();
+            AccountSnapshot reading = control.Accounts.Read();
             foreach (AccountRow row in reading.Rows)
             {
                 Assert.True(row.Unaccounted == 0 && row.Held >= 0, $"seed {seed}, step {step}: {row.Kind} {row.Number}: {row.Unaccounted} unaccounted");

@@ -41,10 +41,10 @@ internal sealed class TrialScenario : Scenario
 /// <summary>A sweep in a folder of its own, with made-up runs.</summary>
 internal sealed class SweepTrial : IDisposable
 {
-    private static readonly Disturbance Calm = new(LoadAverage: 1, StolenShare: 0, Others: 0, Ours: 1);
+    private static readonly Interference Calm = new(LoadAverage: 1, StolenShare: 0, Others: 0, Ours: 1);
 
     /// <summary>Others kept so many processors busy as no machine has.</summary>
-    public static Disturbance Busy(double others = 1000) => new(LoadAverage: others, StolenShare: 0, Others: others, Ours: 1);
+    public static Interference Busy(double others = 1000) => new(LoadAverage: others, StolenShare: 0, Others: others, Ours: 1);
 
     public static readonly SweepOrigin Origin = new("trial", Small: false, Guests: false, "1.0", "abc", "a processor", 2, "6.1");
 
@@ -60,7 +60,7 @@ internal sealed class SweepTrial : IDisposable
     public static SweepPlan Plan(int repeat, params string[] sweeps) =>
         SweepPlan.Create(new TrialScenario(), new ScenarioOptions(), new SweepRequest([], sweeps, Repeat: repeat));
 
-    public static SweepOutcome Outcome(double time = 1, bool passed = true, Disturbance? machine = null) => new(
+    public static SweepOutcome Outcome(double time = 1, bool passed = true, Interference? machine = null) => new(
         new JsonObject
         {
             ["passed"] = passed,

@@ -6,8 +6,8 @@ namespace Softswitch.NetFpga.Offload.Planning;
 /// <summary>Which flows with wildcards get rows, and which rows the others need to be punted by (docs/netfpga-hardware.md, rules 1, 2, 4 and 16).</summary>
 /// <remarks>
 /// Rows are given by falling rank. A candidate, a flow that the card could do, gets its rows if there is room for them and for the punt rows of every flow above
-/// it that is in software and matches some of its frames; flows that were passed over before are among these. Who does not fit is passed over,
-/// and after <see cref="MaxPassedOver"/> of these the search ends. So above each row of a flow everything is in hardware, disjoint from it, or punted: what hits it is its own.
+/// it that is in software and matches some of its frames; flows that were passed over before are among these. A flow that does not fit is skipped,
+/// and after <see cref="MaxPassedOver"/> of these the search ends. So above each row of a flow everything is in hardware, disjoint from it, or punted, and every packet that hits one of its rows is the flow's.
 /// <para>
 /// The result depends on the table alone, not on how it came about. A change costs a test against each candidate the search looked at, at
 /// most 24 and <see cref="MaxPassedOver"/>; if one of them is concerned, the search is done again, with tests among these. Only a candidate

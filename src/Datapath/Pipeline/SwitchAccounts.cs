@@ -4,7 +4,7 @@ using Softswitch.Datapath.Ports;
 
 namespace Softswitch.Datapath.Pipeline;
 
-/// <summary>Whose packets one of <see cref="OwnAccounts"/> is about.</summary>
+/// <summary>Whose packets one of <see cref="SwitchAccounts"/> is about.</summary>
 internal enum OwnAccount
 {
     Controller,
@@ -13,13 +13,13 @@ internal enum OwnAccount
 }
 
 /// <summary>One thread's accounts of packets that come from or go to no port.</summary>
-internal sealed unsafe class OwnAccounts : IDisposable
+internal sealed unsafe class SwitchAccounts : IDisposable
 {
     private const int Count = (int)OwnAccount.Gone + 1;
 
     private readonly NativeArray<PortAccount> _accounts = new(2 * Count);
 
-    public OwnAccounts()
+    public SwitchAccounts()
     {
         PortAccount.Name(Controller, PortNumber.Controller);
         PortAccount.Name(Switch, PortNumber.Local);

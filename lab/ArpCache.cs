@@ -3,7 +3,7 @@ using Softswitch.Datapath.Headers;
 namespace Softswitch.Lab;
 
 /// <summary>A kernel's ARP cache, as <c>/proc/net/arp</c> has it.</summary>
-internal static class NeighbourTable
+internal static class ArpCache
 {
     /// <returns>The Ethernet address of a neighbour; null if the kernel knows none.</returns>
     public static MacAddress? Find(string table, Be32 address)

@@ -10,7 +10,7 @@ using Softswitch.Testing;
 namespace Softswitch.NetFpga.Tests;
 
 /// <summary>An emulated card between four wires in memory and four ports of a switch.</summary>
-public sealed class EmulatedPlantTests : IDisposable
+public sealed class EmulatedCardDeviceTests : IDisposable
 {
     private readonly FramePool _pool = new(4096);
     private readonly FrameCache _frames;
@@ -20,13 +20,13 @@ public sealed class EmulatedPlantTests : IDisposable
     private readonly EmulatedNetdev[] _netdevs;
     private readonly CardPortDevice[] _ports;
 
-    public EmulatedPlantTests()
+    public EmulatedCardDeviceTests()
     {
         _frames = _pool.CreateCache();
         _wires = [.. Enumerable.Range(0, 4).Select(port => new MemoryPort($"wire{port}", _pool, takesOffloads: true))];
-        var plant = new EmulatedPlant(_card, _wires);
+        var cardDevice = new EmulatedCardDevice(_card, _wires);
         CardStart.Run(_card, CardLayout.V10, TimeSpan.Zero);
-        _netdevs = [.. Enumerable.Range(0, 4).Select(port => new EmulatedNetdev(plant, port, $"nf2c{port}", _pool))];
+        _netdevs = [.. Enumerable.Range(0, 4).Select(port => new EmulatedNetdev(cardDevice, port, $"nf2c{port}", _pool))];
         _ports = [.. _netdevs.Select((netdev, port) => new CardPortDevice(netdev, _card, port))];
     }
 

@@ -8,7 +8,7 @@ namespace Softswitch.OfAgent.Agent;
 /// connect to us cannot be attempted, so then none is waited for. Without emergency entries nothing is entered, and the
 /// fail mode alone decides. Threads: under the control lock.
 /// </remarks>
-internal sealed class ContactWatch
+internal sealed class ControllerLossDetector
 {
     private readonly DatapathControl _control;
     private int _attempts;
@@ -17,7 +17,7 @@ internal sealed class ContactWatch
     private int _failedAttempts;
     private string? _news;
 
-    public ContactWatch(DatapathControl control, AgentOptions options)
+    public ControllerLossDetector(DatapathControl control, AgentOptions options)
     {
         _control = control;
         Configure(options);

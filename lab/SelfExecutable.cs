@@ -3,7 +3,7 @@ using System.Security.Cryptography;
 namespace Softswitch.Lab;
 
 /// <summary>The programs beside this one: itself, to be started once more, and the switch's.</summary>
-internal static class OwnProgram
+internal static class SelfExecutable
 {
     /// <summary>Starts this program, which has the laboratory's commands.</summary>
     public static IReadOnlyList<string> Command { get; } = CommandOf("softswitch-lab");

@@ -6,7 +6,7 @@ namespace Softswitch.Datapath.Packets;
 /// threshold of Choudhury and Hahne 1998, with a weight of two): one that hoards has two thirds at the most, of two that do each has two
 /// fifths, and some stay free whatever they do. Who is beyond that gets none, as from an empty pool. Threads: any.
 /// </remarks>
-internal sealed class FrameShare
+internal sealed class FrameQuota
 {
     private const int Weight = 2;
 

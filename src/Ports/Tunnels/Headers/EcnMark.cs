@@ -5,7 +5,7 @@ using Softswitch.Datapath.Packets;
 namespace Softswitch.Ports.Tunnels.Headers;
 
 /// <summary>Carries a congestion mark from the outer header to the inner one (RFC 6040 §4.2).</summary>
-internal static class CongestionMark
+internal static class EcnMark
 {
     /// <summary>ECN's "congestion experienced" (RFC 3168 §5).</summary>
     public const int Experienced = 3;

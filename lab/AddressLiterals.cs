@@ -4,7 +4,7 @@ using Softswitch.Ports.Tunnels.Settings;
 namespace Softswitch.Lab;
 
 /// <summary>Addresses as labs and scenarios write them: constants of the program, so that a wrong one is a mistake in it.</summary>
-internal static class LabText
+internal static class AddressLiterals
 {
     /// <param name="text">Such as 10.0.0.1/24.</param>
     public static Ipv4Prefix Prefix(string text) =>

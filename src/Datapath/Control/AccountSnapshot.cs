@@ -26,7 +26,7 @@ internal enum AccountKind
 /// </param>
 /// <param name="Workers">The same packets by worker; those of ports that went, and what the control side did, are left out.</param>
 /// <param name="IsExact">False if a worker did not answer in time: its part was read while it counted.</param>
-internal sealed record AccountReading(IReadOnlyList<AccountRow> Rows, IReadOnlyList<AccountRow> Workers, bool IsExact)
+internal sealed record AccountSnapshot(IReadOnlyList<AccountRow> Rows, IReadOnlyList<AccountRow> Workers, bool IsExact)
 {
     public AccountRow Row(AccountKind kind) => Rows.First(row => row.Kind == kind);
 

@@ -2,7 +2,7 @@ namespace Softswitch.Datapath.Control;
 
 /// <summary>Work that waits for the kernel more than it computes, done by several threads at once.</summary>
 /// <remarks>Threads of its own: they are of the caller's network namespace, which those of the pool need not be.</remarks>
-internal static class SideBySide
+internal static class ParallelRun
 {
     // What is waited for, grace periods of the kernel, ends for all who wait at the same time.
     private const int MostThreads = 16;

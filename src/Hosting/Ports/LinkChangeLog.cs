@@ -8,7 +8,7 @@ namespace Softswitch.Hosting.Ports;
 
 /// <summary>Tells the log which links come and go. Threads: one.</summary>
 /// <param name="ports">As they are at first.</param>
-internal sealed class LinkNews(ILogger log, IReadOnlyList<PortDescription> ports)
+internal sealed class LinkChangeLog(ILogger log, IReadOnlyList<PortDescription> ports)
 {
     private readonly Dictionary<ushort, bool> _isUp = ports.ToDictionary(port => port.Number, IsUp);
 

@@ -10,7 +10,7 @@ namespace Softswitch.Datapath.Tracing;
 /// what it is given to send.
 /// </summary>
 /// <remarks>Threads: the tracer's.</remarks>
-internal sealed unsafe class MirrorPort : IPortDevice, IPort
+internal sealed unsafe class TracePort : IPortDevice, IPort
 {
     private readonly SwitchPort _original;
     private readonly TraceRecorder _recorder;
@@ -19,7 +19,7 @@ internal sealed unsafe class MirrorPort : IPortDevice, IPort
     private byte[]? _arriving;
 
     /// <param name="belowOf">The switch's port that has a device; null for none.</param>
-    public MirrorPort(SwitchPort original, TraceRecorder recorder, Func<IPortDevice?, SwitchPort?> belowOf)
+    public TracePort(SwitchPort original, TraceRecorder recorder, Func<IPortDevice?, SwitchPort?> belowOf)
     {
         _original = original;
         _recorder = recorder;
@@ -118,7 +118,7 @@ internal sealed unsafe class MirrorPort : IPortDevice, IPort
     }
 
     /// <summary>Takes what leaves by the port below.</summary>
-    private sealed class Wire(MirrorPort port, Func<IPortDevice?, SwitchPort?> belowOf) : IPort
+    private sealed class Wire(TracePort port, Func<IPortDevice?, SwitchPort?> belowOf) : IPort
     {
         public int PollDescriptor => -1;
 

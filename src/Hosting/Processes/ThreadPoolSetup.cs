@@ -5,7 +5,7 @@ namespace Softswitch.Hosting.Processes;
 /// Timers and waits for sockets run on the pool, which makes threads when it needs them and ends the process when the system has none left. So the
 /// pool has as many as it may have from the start on; the project file has it keep them.
 /// </remarks>
-internal static class PoolThreads
+internal static class ThreadPoolSetup
 {
     /// <summary>For what does not wait for long: timers, reconnection, the ends of connection attempts. Names are looked up elsewhere (HostLookup).</summary>
     private const int Count = 4;

@@ -2,13 +2,13 @@ using System.Threading.Tasks.Sources;
 
 namespace Softswitch.OfAgent.Tests.Connections;
 
-public sealed class PatientStreamTests
+public sealed class TimeoutStreamTests
 {
     [Fact]
     public void A_result_is_not_taken_before_the_stream_has_called_back()
     {
         using SlowlyCalling stream = new();
-        PatientStream sut = new(stream);
+        TimeoutStream sut = new(stream);
         Assert.False(sut.Wait(TimeSpan.Zero));
         stream.Status = ValueTaskSourceStatus.Succeeded;
         Assert.False(sut.TryRead(TimeSpan.Zero, out _));
@@ -26,7 +26,7 @@ public sealed class PatientStreamTests
         try
         {
             using SlowlyCalling stream = new();
-            PatientStream sut = new(stream);
+            TimeoutStream sut = new(stream);
             sut.Wait(TimeSpan.Zero);
             Assert.False(stream.Flags.HasFlag(ValueTaskSourceOnCompletedFlags.UseSchedulingContext));
         }

@@ -5,7 +5,7 @@ namespace Softswitch.OfAgent.Agent;
 /// Only the time in which the switch waits for the peer counts, not what it takes itself. What has come of a message buys time for more, so that a long
 /// message may come over a slow link. Threads: the connection's reader; <see cref="IsOver"/> is for any.
 /// </remarks>
-internal sealed class PeerPatience(TimeProvider time)
+internal sealed class PeerTimeout(TimeProvider time)
 {
     /// <summary>What a message may take, whatever its length.</summary>
     public static readonly TimeSpan Grace = AgentOptions.ConnectTimeout;

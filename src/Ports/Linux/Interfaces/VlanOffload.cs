@@ -12,14 +12,14 @@ namespace Softswitch.Ports.Linux.Interfaces;
 /// Where it cannot be written, by an ordinary user say, there is none. Threads: one at a time, by whoever holds the interface's lock; but for Restore, in the
 /// interface's network namespace.
 /// </remarks>
-internal sealed class TagOffload
+internal sealed class VlanOffload
 {
     private const string Folder = "/run/softswitch";
     private const string Prefix = "rx-vlan-offload-";
 
     private readonly LinuxInterface _device;
 
-    private TagOffload(LinuxInterface device, bool isOwed, bool hidesTags)
+    private VlanOffload(LinuxInterface device, bool isOwed, bool hidesTags)
     {
         _device = device;
         IsOwed = isOwed;
@@ -33,22 +33,22 @@ internal sealed class TagOffload
     public bool IsOwed { get; set; }
 
     /// <summary>As another process left it.</summary>
-    public static TagOffload Of(LinuxInterface device, bool hidesTags) => new(device, isOwed: false, hidesTags);
+    public static VlanOffload Of(LinuxInterface device, bool hidesTags) => new(device, isOwed: false, hidesTags);
 
     /// <summary>Switches it off where it is on.</summary>
-    public static TagOffload SwitchOff(LinuxInterface device)
+    public static VlanOffload SwitchOff(LinuxInterface device)
     {
         if (!EthtoolDevice.HidesTags(device))
         {
-            return new TagOffload(device, isOwed: false, hidesTags: false);
+            return new VlanOffload(device, isOwed: false, hidesTags: false);
         }
         WriteNote(device); // first: a kill between the two steps costs nothing then
         if (EthtoolDevice.SetHidesTags(device, hides: false))
         {
-            return new TagOffload(device, isOwed: true, hidesTags: false);
+            return new VlanOffload(device, isOwed: true, hidesTags: false);
         }
         RemoveNote(device);
-        return new TagOffload(device, isOwed: false, hidesTags: true);
+        return new VlanOffload(device, isOwed: false, hidesTags: true);
     }
 
     /// <summary>Switches it on again if a switch that was killed, or that lost the interface to another namespace, left it off.</summary>

@@ -5,7 +5,7 @@ using Softswitch.Datapath.Headers;
 namespace Softswitch.Lab.Measures;
 
 /// <summary>The headers of one flow's packets: IPv4. Host byte order.</summary>
-internal readonly record struct PacketFields(
+internal readonly record struct FlowHeaders(
     ulong DlSrc, ulong DlDst, byte NwProto, uint NwSrc, uint NwDst, ushort TpSrc, ushort TpDst)
 {
     /// <summary>The shortest Ethernet frame, without FCS.</summary>

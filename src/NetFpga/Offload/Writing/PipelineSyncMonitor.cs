@@ -13,7 +13,7 @@ namespace Softswitch.NetFpga.Offload.Writing;
 /// works is never blamed.
 /// </para>
 /// </remarks>
-internal sealed class StepWatch(IRegisterAccess registers)
+internal sealed class PipelineSyncMonitor(IRegisterAccess registers)
 {
     /// <summary>Gaps that are waited for in one look, if frames keep coming.</summary>
     private const int Tries = 128;

@@ -9,7 +9,7 @@ namespace Softswitch.Lab.Measures;
 /// <param name="Share">Of the time that the measured thread wanted its processor, how much it had it; null if no one thread is measured.</param>
 /// <param name="Others">Processors that programs not measured kept busy; null where it is not looked at.</param>
 /// <param name="Ours">Processors that what is measured kept busy; null where it is not looked at.</param>
-internal readonly record struct Disturbance(double LoadAverage, double StolenShare, double? Share = null, double? Others = null, double? Ours = null)
+internal readonly record struct Interference(double LoadAverage, double StolenShare, double? Share = null, double? Others = null, double? Ours = null)
 {
     /// <summary>What stands behind a disturbed row's name in a table.</summary>
     public const string Sign = "*";
@@ -47,7 +47,7 @@ internal readonly record struct Disturbance(double LoadAverage, double StolenSha
     }
 
     /// <summary>Of a row whose figures are the medians of rounds: half of these have to be disturbed.</summary>
-    public static Disturbance Median(IReadOnlyCollection<Disturbance> rounds) => new(
+    public static Interference Median(IReadOnlyCollection<Interference> rounds) => new(
         Statistic.Median([.. rounds.Select(round => round.LoadAverage)]),
         Statistic.Median([.. rounds.Select(round => round.StolenShare)]),
         MedianOf(rounds.Select(round => round.Share)),

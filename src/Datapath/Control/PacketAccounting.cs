@@ -6,7 +6,7 @@ namespace Softswitch.Datapath.Control;
 
 /// <summary>The accounts of all packets: the ports', the workers' own, the control side's, and what is left of ports that went.</summary>
 /// <remarks>Threads: under the control lock.</remarks>
-internal sealed class AccountBook(WorkerShared shared, Worker[] workers) : IDisposable
+internal sealed class PacketAccounting(WorkerShared shared, Worker[] workers) : IDisposable
 {
     // How many milliseconds a worker is waited for, which answers within microseconds if it has a processor.
     private const int Patience = 1000;
@@ -18,8 +18,8 @@ internal sealed class AccountBook(WorkerShared shared, Worker[] workers) : IDisp
     // Out of the switch, but a worker may still count there.
     private readonly List<(SwitchPort Port, PortCounters Last)> _gone = [];
 
-    /// <summary>What the control side counts by itself; its <see cref="OwnAccounts.Gone"/> are ports that no worker has any more.</summary>
-    public OwnAccounts Own { get; } = new();
+    /// <summary>What the control side counts by itself; its <see cref="SwitchAccounts.Gone"/> are ports that no worker has any more.</summary>
+    public SwitchAccounts Own { get; } = new();
 
     /// <summary>A port is out of the switch, and its device is closed.</summary>
     /// <param name="last">What the device counted.</param>
@@ -35,7 +35,7 @@ internal sealed class AccountBook(WorkerShared shared, Worker[] workers) : IDisp
     /// copies its accounts between two passes, and takes no packets from a worker that copied before it: so none is counted at one end of a
     /// ring alone.
     /// </remarks>
-    public AccountReading Read()
+    public AccountSnapshot Read()
     {
         bool[] copied = CopyAll(out bool isExact);
         Fold();
@@ -54,7 +54,7 @@ internal sealed class AccountBook(WorkerShared shared, Worker[] workers) : IDisp
         AddOwn(AccountKind.Controller, OwnAccount.Controller);
         AddOwn(AccountKind.Switch, OwnAccount.Switch);
         AddOwn(AccountKind.Gone, OwnAccount.Gone);
-        return new AccountReading(rows, [.. byWorker.Select((account, id) => new AccountRow(AccountKind.Worker, id, account))], isExact);
+        return new AccountSnapshot(rows, [.. byWorker.Select((account, id) => new AccountRow(AccountKind.Worker, id, account))], isExact);
 
         void AddOwn(AccountKind kind, OwnAccount which)
         {
@@ -132,7 +132,7 @@ internal sealed class AccountBook(WorkerShared shared, Worker[] workers) : IDisp
         Own.Dispose();
     }
 
-    private static ulong ReadDrops(OwnAccounts accounts, DropReason reason) =>
+    private static ulong ReadDrops(SwitchAccounts accounts, DropReason reason) =>
         ReadDrops(accounts.Of(OwnAccount.Controller), reason) + ReadDrops(accounts.Of(OwnAccount.Switch), reason) + ReadDrops(accounts.Of(OwnAccount.Gone), reason);
 
     private static ulong ReadDrops(in PortAccount account, DropReason reason) => account.Ingress.ReadDrops(reason) + account.Egress.ReadDrops(reason);

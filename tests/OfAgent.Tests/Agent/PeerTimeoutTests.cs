@@ -3,14 +3,14 @@ using Softswitch.Testing;
 
 namespace Softswitch.OfAgent.Tests.Agent;
 
-public sealed class PeerPatienceTests
+public sealed class PeerTimeoutTests
 {
     private readonly TestTime _time = new();
 
     [Fact]
     public void It_ends_after_the_grace_however_often_a_byte_comes()
     {
-        PeerPatience sut = new(_time);
+        PeerTimeout sut = new(_time);
         for (int received = 1; received <= 4; received++)
         {
             sut.BeginWait(received);
@@ -27,8 +27,8 @@ public sealed class PeerPatienceTests
     [Fact]
     public void A_long_message_may_take_a_second_for_each_KiB()
     {
-        PeerPatience sut = new(_time);
-        for (int received = 0; received < 64 * 1024; received += PeerPatience.BytesPerSecond)
+        PeerTimeout sut = new(_time);
+        for (int received = 0; received < 64 * 1024; received += PeerTimeout.BytesPerSecond)
         {
             sut.BeginWait(received);
             _time.Advance(TimeSpan.FromSeconds(1));
@@ -40,7 +40,7 @@ public sealed class PeerPatienceTests
     [Fact]
     public void Time_in_which_nothing_is_waited_for_does_not_count()
     {
-        PeerPatience sut = new(_time);
+        PeerTimeout sut = new(_time);
         Assert.False(sut.IsOver);
         sut.BeginWait(received: 1);
         sut.EndWait();
@@ -53,7 +53,7 @@ public sealed class PeerPatienceTests
     [Fact]
     public void A_whole_message_begins_it_anew()
     {
-        PeerPatience sut = new(_time);
+        PeerTimeout sut = new(_time);
         for (int messages = 0; messages < 3; messages++)
         {
             sut.BeginWait(received: 1);

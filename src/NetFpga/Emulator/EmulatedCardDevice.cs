@@ -11,7 +11,7 @@ namespace Softswitch.NetFpga.Emulator;
 /// wire is gone then, and the receiver never sees it.
 /// Threads: one worker for everything about frames; counters any.
 /// </remarks>
-internal sealed class EmulatedPlant
+internal sealed class EmulatedCardDevice
 {
     private const int StagedFrames = 64;
     private const int HostFrames = 2048;
@@ -31,7 +31,7 @@ internal sealed class EmulatedPlant
     private readonly long[] _hostLost = new long[CardPort.Count];
 
     /// <param name="wires">Four devices, whose frames come and go finished or not; still the caller's.</param>
-    public EmulatedPlant(EmulatedCard card, IPortDevice[] wires)
+    public EmulatedCardDevice(EmulatedCard card, IPortDevice[] wires)
     {
         Card = card;
         _wires = wires;

@@ -2,7 +2,7 @@ namespace Softswitch.Datapath.Pipeline;
 
 /// <summary>Wakes the thread that serves the control side when a worker has queued something for it.</summary>
 /// <remarks>Costs a worker one load while that thread is awake; a system call only when it sleeps.</remarks>
-internal sealed class ServiceSignal : IDisposable
+internal sealed class ControlWakeup : IDisposable
 {
     private readonly ManualResetEventSlim _event = new(false, spinCount: 0);
     private int _sleeping;

@@ -12,7 +12,7 @@ namespace Softswitch.OfAgent.Connections;
 /// </remarks>
 #pragma warning disable CA2012 // each is consumed once, by the method that ends it; a task would be an allocation each time
 #pragma warning disable CA1001 // the event holds nothing to dispose of unless its wait handle is asked for
-internal sealed class PatientStream
+internal sealed class TimeoutStream
 {
     private readonly IChannel _channel;
     private readonly OfFramer _framer = new();
@@ -31,7 +31,7 @@ internal sealed class PatientStream
     private bool _isWriting;
 
     /// <param name="channel">Stays the caller's.</param>
-    public PatientStream(IChannel channel)
+    public TimeoutStream(IChannel channel)
     {
         _channel = channel;
         _onRead = () =>

@@ -3,7 +3,7 @@ using System.Text;
 namespace Softswitch.Lab.Measures;
 
 /// <summary>A table in Markdown whose columns line up as plain text too. Cells that begin with a digit stand to the right.</summary>
-internal sealed class TextTable(params string[] headings)
+internal sealed class MarkdownTable(params string[] headings)
 {
     private readonly List<string[]> _rows = [];
 

@@ -4,7 +4,7 @@ namespace Softswitch.NetFpga.Offload.Writing;
 
 /// <summary>The regular looks at tables in force: counters before they overflow, and entries that another program changed.</summary>
 /// <param name="log">Takes a line for people.</param>
-internal sealed class CardRounds(CardRows rows, CardSlots slots, Action<string> log)
+internal sealed class CardPoller(CardRows rows, CardSlots slots, Action<string> log)
 {
     /// <summary>A row's bytes run through 32 bits in 8.6 seconds, a slot's packets reach bit 24 in 11 (docs/netfpga-hardware.md, counters): every counter is read twice in that time.</summary>
     public const int SlotMilliseconds = 4000;

@@ -7,14 +7,14 @@ using Softswitch.Testing;
 namespace Softswitch.OfAgent.Tests.Agent;
 
 /// <summary>Entering emergency mode deletes entries in slices, between which a controller may come back.</summary>
-public sealed class ContactWatchTests
+public sealed class ControllerLossDetectorTests
 {
     [Fact]
     public void The_loss_of_a_controller_that_came_while_emergency_mode_was_entered_is_an_emergency_too()
     {
         TestTime time = new();
         using DatapathControl control = new(new DatapathOptions { FrameCount = 64, TimeProvider = time });
-        ContactWatch sut = new(control, new AgentOptions());
+        ControllerLossDetector sut = new(control, new AgentOptions());
         using (control.Enter())
         {
             for (uint i = 0; i < 1000; i++)

@@ -8,16 +8,16 @@ using Softswitch.Testing;
 namespace Softswitch.Lab.Tests.Measures;
 
 /// <summary>When figures are those of what others left of a machine, and how a result says so.</summary>
-public sealed class DisturbanceTests
+public sealed class InterferenceTests
 {
     [Fact]
     public void A_thread_that_had_its_processor_is_not_disturbed_by_a_high_load() =>
-        Assert.Null(new Disturbance(LoadAverage: 40, StolenShare: 0.005, Share: 0.96, Others: 0).Reason);
+        Assert.Null(new Interference(LoadAverage: 40, StolenShare: 0.005, Share: 0.96, Others: 0).Reason);
 
     [Fact]
     public void What_was_taken_is_named_with_the_load()
     {
-        string reason = new Disturbance(LoadAverage: 5.25, StolenShare: 0.031, Share: 0.62, Others: 100).Reason!;
+        string reason = new Interference(LoadAverage: 5.25, StolenShare: 0.031, Share: 0.62, Others: 100).Reason!;
         Assert.Equal(
             $"what is measured had 0.62 of its processor, others kept 100.00 processors busy, the hypervisor took 3.1 % of a processor; load average 5.3 on {Environment.ProcessorCount} processors",
             reason);
@@ -31,7 +31,7 @@ public sealed class DisturbanceTests
     [InlineData(0.0, 0.0, 0.94, true)]
     public void There_is_a_reason_where_more_is_taken_than_allowed(double stolen, double others, double share, bool isDisturbed)
     {
-        var found = new Disturbance(LoadAverage: 1, stolen, share, others);
+        var found = new Interference(LoadAverage: 1, stolen, share, others);
         Assert.Equal(isDisturbed, found.Severity > 1);
         Assert.Equal(isDisturbed, found.Reason != null);
     }
@@ -39,7 +39,7 @@ public sealed class DisturbanceTests
     [Fact]
     public void What_takes_more_is_worse_whatever_it_takes()
     {
-        Disturbance[] worse = [new(1, 0), new(1, 0.02), new(1, 0, Others: 50), new(1, 0.01, Others: 60), new(1, 900, Others: 60)];
+        Interference[] worse = [new(1, 0), new(1, 0.02), new(1, 0, Others: 50), new(1, 0.01, Others: 60), new(1, 900, Others: 60)];
         Assert.Equal(worse, worse.Reverse().OrderBy(one => one.Severity));
     }
 
@@ -57,10 +57,10 @@ public sealed class DisturbanceTests
     [Fact]
     public void Of_medians_over_rounds_a_single_bad_round_disturbs_none()
     {
-        Disturbance good = new(1, 0, Share: 1);
-        Disturbance bad = new(9, 0.5, Share: 0.1);
-        Assert.Null(Disturbance.Median([good, bad, good]).Reason);
-        Assert.NotNull(Disturbance.Median([bad, bad, good]).Reason);
+        Interference good = new(1, 0, Share: 1);
+        Interference bad = new(9, 0.5, Share: 0.1);
+        Assert.Null(Interference.Median([good, bad, good]).Reason);
+        Assert.NotNull(Interference.Median([bad, bad, good]).Reason);
     }
 
     [Fact]
@@ -69,9 +69,9 @@ public sealed class DisturbanceTests
         var result = new BenchResult("rows");
         JsonObject quiet = [];
         JsonObject loud = [];
-        var table = new TextTable("row");
-        table.Add("quiet" + result.Mark("quiet", quiet, new Disturbance(0, 0, Share: 1)));
-        table.Add("loud" + result.Mark("loud", loud, new Disturbance(3, 0, Share: 0.5)));
+        var table = new MarkdownTable("row");
+        table.Add("quiet" + result.Mark("quiet", quiet, new Interference(0, 0, Share: 1)));
+        table.Add("loud" + result.Mark("loud", loud, new Interference(3, 0, Share: 0.5)));
         result.Add("rows", [quiet, loud], table);
         Assert.False(quiet["disturbed"]!.GetValue<bool>());
         Assert.Null(quiet["disturbedBy"]);
@@ -94,7 +94,7 @@ public sealed class DisturbanceTests
         Array.ForEach(rivals, rival => rival.Start());
         // Until the busiest thread is one of them, which has been taken off its processor many times.
         Eventually.True(IsBusiestWaiting, "they wait in turns");
-        Disturbance found = watch.ReadProcesses();
+        Interference found = watch.ReadProcesses();
         Volatile.Write(ref isOver, true);
         Array.ForEach(rivals, rival => rival.Join());
         Assert.NotNull(found.Reason);
