@@ -6,7 +6,7 @@ namespace Softswitch.Bench.Compare;
 /// <summary>What a row's figure is.</summary>
 internal enum CompareKind
 {
-    /// <summary>Packets a second with a table that rests.</summary>
+    /// <summary>Packets a second with a table that nothing changes.</summary>
     Forward,
 
     /// <summary>Packets a second while other entries are added.</summary>

@@ -24,10 +24,11 @@ internal sealed class ControlCommands(SwitchHost host, SwitchPorts ports, Switch
     /// <returns>Whether it was done, and what there is to say: if not, why.</returns>
     public ControlAnswer Execute(string request) => Answer(log, request, () =>
     {
-        if (request.StartsWith(TakeOverTaker.Verb, StringComparison.Ordinal))
+        if (request.StartsWith(HandoverTarget.Verb, StringComparison.Ordinal))
         {
-            return request[TakeOverTaker.Verb.Length..] == $"{TakeOverChannel.Version}" ? new ControlAnswer(true, [], Follow: host.BeginHandOver())
-                : throw new OptionException($"it hands over by version {TakeOverChannel.Version} of the protocol, not by '{Echo(request[TakeOverTaker.Verb.Length..])}'");
+            host.CheckHandOver();
+            return request[HandoverTarget.Verb.Length..] == $"{HandoverChannel.Version}" ? new ControlAnswer(true, [], Follow: host.HandOver)
+                : throw new OptionException($"it hands over by version {HandoverChannel.Version} of the protocol, not by '{Echo(request[HandoverTarget.Verb.Length..])}'");
         }
         return request.Split(' ')[0] == CaptureRequest.Verb
             ? new ControlAnswer(true, [], host.BeginCapture(CaptureRequest.Parse(request)))

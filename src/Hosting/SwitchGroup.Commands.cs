@@ -125,7 +125,7 @@ public sealed partial class SwitchGroup
             names = [.. _members.Select(member => member.Name)];
         }
         return names.Length == 1 ? FindRunning(names[0])
-            : names.Length > 0 && request.StartsWith(TakeOverTaker.Verb, StringComparison.Ordinal) ? throw NotAlone()
+            : names.Length > 0 && request.StartsWith(HandoverTarget.Verb, StringComparison.Ordinal) ? throw NotAlone()
             : names.Contains(Name) ? FindRunning(Name!)
             : throw new OptionException(names.Length == 0 ? "there is no switch in this process yet (softswitch switch add)" : $"which switch? there are {string.Join(", ", names)}");
     }

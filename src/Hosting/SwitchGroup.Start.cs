@@ -14,7 +14,7 @@ public sealed partial class SwitchGroup
     /// <summary>A switch is known by its datapath id now, and is to be by its name.</summary>
     /// <returns>Its name.</returns>
     /// <exception cref="OptionException">Another has its datapath id, or tools know another by its name.</exception>
-    internal string Enlist(GroupMember member, ulong datapathId, string name, TakeOverTaker? taker)
+    internal string Enlist(GroupMember member, ulong datapathId, string name, HandoverTarget? taker)
     {
         lock (_lock)
         {
@@ -100,7 +100,7 @@ public sealed partial class SwitchGroup
         }
     }
 
-    private void StartAll(TakeOverTaker? taker)
+    private void StartAll(HandoverTarget? taker)
     {
         if (!_options.IsPlain)
         {
@@ -123,7 +123,7 @@ public sealed partial class SwitchGroup
 
     /// <summary>Starts switches, some at a time. Those that cannot be are remembered as failed, with the reason.</summary>
     /// <returns>What kept each from starting; null where nothing did.</returns>
-    private Exception?[] StartMembers(GroupMember[] members, TakeOverTaker? taker)
+    private Exception?[] StartMembers(GroupMember[] members, HandoverTarget? taker)
     {
         Exception?[] failures = new Exception?[members.Length];
         ParallelThreads.ForEach([.. Enumerable.Range(0, members.Length)], StartThreads, index =>
@@ -158,7 +158,7 @@ public sealed partial class SwitchGroup
         return failures;
     }
 
-    private SwitchHost StartOne(GroupMember member, TakeOverTaker? taker, Action<string> say)
+    private SwitchHost StartOne(GroupMember member, HandoverTarget? taker, Action<string> say)
     {
         SwitchHost host;
         try

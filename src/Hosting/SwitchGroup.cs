@@ -34,7 +34,7 @@ public sealed partial class SwitchGroup : IDisposable, IAsyncDisposable
     private volatile bool _hadSeveral;
     private volatile bool _endsWithSwitch;
 
-    private SwitchGroup(SwitchGroupOptions options, Action<string> say, ILogger log, TakeOverTaker? taker)
+    private SwitchGroup(SwitchGroupOptions options, Action<string> say, ILogger log, HandoverTarget? taker)
     {
         _options = options;
         _say = say;
@@ -107,7 +107,7 @@ public sealed partial class SwitchGroup : IDisposable, IAsyncDisposable
     /// <summary>The same, with a place of its own for what is open.</summary>
     /// <param name="say">Takes a line for each thing that is open.</param>
     /// <param name="taker">What to go on with of a running switch; null for a fresh one. Stays the caller's.</param>
-    internal static SwitchGroup Start(SwitchGroupOptions options, Action<string> say, ILogger log, TakeOverTaker? taker = null)
+    internal static SwitchGroup Start(SwitchGroupOptions options, Action<string> say, ILogger log, HandoverTarget? taker = null)
     {
         ArgumentNullException.ThrowIfNull(options);
         SwitchGroup group = new(options.Complete(), say, log, taker);
@@ -265,11 +265,23 @@ public sealed partial class SwitchGroup : IDisposable, IAsyncDisposable
     {
         lock (_lock)
         {
-            if (isUnderWay && !HasOneSwitch)
+            if (isUnderWay)
+            {
+                CheckAlone();
+            }
+            _isHandingOver = isUnderWay;
+        }
+    }
+
+    /// <exception cref="OptionException">There is another switch in the process.</exception>
+    internal void CheckAlone()
+    {
+        lock (_lock)
+        {
+            if (!HasOneSwitch)
             {
                 throw NotAlone();
             }
-            _isHandingOver = isUnderWay;
         }
     }
 

@@ -1,3 +1,4 @@
+using System.Net.Sockets;
 using System.Reflection;
 using Softswitch.Hosting.Configuration;
 using Softswitch.Hosting.Logging;
@@ -12,14 +13,14 @@ using Softswitch.Ports.Linux.Processes;
 
 namespace Softswitch.Hosting;
 
-/// <content>A switch that changes processes: this one's side as the giver, and what it does otherwise where it takes over.</content>
+/// <content>A switch that changes processes: what it is to the side that hands it over, and what it does otherwise where it takes over.</content>
 public sealed partial class SwitchHost : IHandedOver
 {
     private readonly CancellationTokenSource _given = new();
     private readonly List<(string Label, ListeningSocket Listener)> _moreListeners = [];
     private readonly string _network = NetworkNamespace.NameOfCurrent(); // of the thread that starts the switch
-    private TakeOverGiver? _giver;
-    private readonly TakeOverTaker? _taker;
+    private HandoverSource? _handover;
+    private readonly HandoverTarget? _taker;
 
     /// <summary>Cancelled when another process goes on with this switch: what is left is to end this one, without <see cref="Dispose"/>.</summary>
     internal CancellationToken Given => _given.Token;
@@ -38,14 +39,34 @@ public sealed partial class SwitchHost : IHandedOver
     ];
 
     /// <summary>A socket that the program listens by, to be handed over with the switch.</summary>
-    /// <param name="label">What a taker with the same options asks for it by.</param>
-    internal void AddListener(string label, System.Net.Sockets.Socket listener) => _moreListeners.Add((label, new ListeningSocket(listener)));
+    /// <param name="label">What a new process with the same options asks for it by.</param>
+    internal void AddListener(string label, Socket listener) => _moreListeners.Add((label, new ListeningSocket(listener)));
 
     List<OfferedPort> IHandedOver.OfferPorts() => Ports.Offer();
 
-    void IHandedOver.RestWorkers()
+    void IHandedOver.BeginHandOver()
     {
-        if (!RestWorkers())
+        _reloading.Enter();
+        try
+        {
+            _member.Group.SetHandingOver(true);
+        }
+        catch
+        {
+            _reloading.Exit();
+            throw;
+        }
+    }
+
+    void IHandedOver.EndHandOver()
+    {
+        _member.Group.SetHandingOver(false);
+        _reloading.Exit();
+    }
+
+    void IHandedOver.StopWorkers()
+    {
+        if (!StopWorkers())
         {
             throw new InvalidOperationException($"a worker does not end its pass within {EndPatience.TotalSeconds:0} s");
         }
@@ -59,9 +80,9 @@ public sealed partial class SwitchHost : IHandedOver
         }
     }
 
-    void IHandedOver.SaveRest(BinaryWriter to) => _agent!.Save(to);
+    void IHandedOver.SaveState(BinaryWriter to) => _agent!.Save(to);
 
-    void IHandedOver.OnGiven(TakenThings taken, int taker)
+    void IHandedOver.OnHandedOver(HandoverResult taken, int process)
     {
         _isGiven = true;
         _state?.HandOver();
@@ -75,42 +96,25 @@ public sealed partial class SwitchHost : IHandedOver
             UnixSocketFile.Remove(commands.Path);
         }
         Control.Abandon(); // what was not taken is left as it was found
-        _member.Group.Manager?.HandedOver(taker);
+        _member.Group.Manager?.HandedOver(process);
         _given.Cancel();
-        Thread.Sleep(Timeout.Infinite); // the taker connects to controllers when this process's connections, and the one it took over by, are gone
+        Thread.Sleep(Timeout.Infinite); // the other process connects to controllers when this process's connections, and the one it took over by, are gone
     }
 
     /// <summary>Loads what handing over takes, while the files are there that the program was started from: an upgrade puts others in their place.</summary>
     internal void PrepareHandOver()
     {
         Assembly.Load("System.Diagnostics.DiagnosticSource"); // as .NET does for the first socket that it accepts
-        CodeWarmUp.ForGiver(Control.Handover.Devices.Select(one => one.Device.GetType()).Distinct());
+        JitWarmUp.ForSource(Control.Handover.Devices.Select(one => one.Device.GetType()));
     }
 
-    /// <summary>From here on the process gets no other switch, until what is returned has ended.</summary>
-    /// <returns>To be called with the socket of the client that asks for the switch.</returns>
-    /// <exception cref="OptionException">There is another switch.</exception>
-    internal Action<int> BeginHandOver()
-    {
-        _member.Group.SetHandingOver(true);
-        return HandOver;
-    }
+    /// <summary>Hands the switch over to the process at the other end, if all goes well; else it goes on.</summary>
+    /// <param name="connected">A Unix socket whose client asked for that: the hand-over's from here on.</param>
+    internal void HandOver(Socket connected) => _handover!.Run(connected);
 
-    /// <summary>Gives the switch to the client of the control socket that asked for it. Not while its configuration changes.</summary>
-    private void HandOver(int socket)
-    {
-        lock (_reloading)
-        {
-            try
-            {
-                _giver!.Run(socket);
-            }
-            finally
-            {
-                _member.Group.SetHandingOver(false);
-            }
-        }
-    }
+    /// <summary>Whether <see cref="HandOver"/> may be tried.</summary>
+    /// <exception cref="OptionException">There is another switch in the process.</exception>
+    internal void CheckHandOver() => _member.Group.CheckAlone();
 
     /// <summary>Null where there is none.</summary>
     private ControlListener? CommandListener => _member.Group.Socket?.Listener;
@@ -118,7 +122,7 @@ public sealed partial class SwitchHost : IHandedOver
     private static string LabelOf(ConnectionTarget target) => $"listen {target}";
 
     /// <summary>Checks what must be as it is in the switch that is taken over.</summary>
-    private static SwitchOptions Adapt(SwitchOptions options, TakeOverTaker taker)
+    private static SwitchOptions Adapt(SwitchOptions options, HandoverTarget taker)
     {
         if (options.Cards.Count > 0)
         {
@@ -146,13 +150,13 @@ public sealed partial class SwitchHost : IHandedOver
         };
     }
 
-    /// <summary>Everything is open: loads the table, and goes on where the running switch comes to rest.</summary>
+    /// <summary>Everything is open: loads the table, and goes on where the running switch stops.</summary>
     private void TakeOver(Action<string> say)
     {
-        TakeOverTaker taker = _taker!;
+        HandoverTarget taker = _taker!;
         _agent!.Listen();
         taker.LoadTable(Control);
-        TimeSpan rested = taker.Finish(Control, _agent.Restore, trouble => HostLog.Warn(_log, trouble));
+        taker.TakeState(Control, _agent.Restore, _log);
         StartWorkers();
         foreach ((_, ListeningSocket listener) in ((IHandedOver)this).Listeners)
         {
@@ -160,8 +164,8 @@ public sealed partial class SwitchHost : IHandedOver
         }
         taker.AwaitEnd();
         taker.Dispose(); // what was not taken ends with the process that had it
-        say($"taken over from {taker.Target}: {Quantity.Of(taker.PortCount, "port")}, {Quantity.Of(taker.FlowCount, "flow entry")}; "
-            + $"nothing was forwarded for {rested.TotalMilliseconds:0.0} ms");
+        say($"taken over from {taker.Source}: {Quantity.Of(taker.PortCount, "port")}, {Quantity.Of(taker.FlowCount, "flow entry")}; "
+            + $"nothing was forwarded for {taker.Stopped.TotalMilliseconds:0.0} ms");
     }
 
     /// <summary>Begins to write the journal; after a take-over now only, as the other process had the folder.</summary>
@@ -187,5 +191,5 @@ public sealed partial class SwitchHost : IHandedOver
     private void StartWorkers() => _resources.Threads.Add(Control.Workers, (worker, e) => Fail($"worker {worker.Id}", e));
 
     /// <returns>False if a worker does not end its pass.</returns>
-    private bool RestWorkers() => _resources.Threads.Remove(Control.Workers, (int)EndPatience.TotalMilliseconds);
+    private bool StopWorkers() => _resources.Threads.Remove(Control.Workers, (int)EndPatience.TotalMilliseconds);
 }

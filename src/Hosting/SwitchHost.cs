@@ -61,7 +61,7 @@ public sealed partial class SwitchHost : IDisposable, IAsyncDisposable
     private volatile bool _isDisposed;
     private volatile bool _isGiven;
 
-    private SwitchHost(SwitchOptions options, ILogger log, GroupMember member, TakeOverTaker? taker)
+    private SwitchHost(SwitchOptions options, ILogger log, GroupMember member, HandoverTarget? taker)
     {
         _taker = taker;
         _log = log;
@@ -117,7 +117,7 @@ public sealed partial class SwitchHost : IDisposable, IAsyncDisposable
     /// <exception cref="PortException">A port cannot be opened; as above.</exception>
     /// <param name="taker">What to go on with of a running switch; null for a fresh one. Stays the caller's.</param>
     /// <param name="member">What it is in its group.</param>
-    internal static SwitchHost Start(SwitchOptions options, Action<string> say, ILogger log, TakeOverTaker? taker, GroupMember member)
+    internal static SwitchHost Start(SwitchOptions options, Action<string> say, ILogger log, HandoverTarget? taker, GroupMember member)
     {
         StateFolder? state = options.State == null || taker != null ? null : StateFolder.Open(options.State, log);
         SwitchHost host;
@@ -157,7 +157,7 @@ public sealed partial class SwitchHost : IDisposable, IAsyncDisposable
             SwitchAgent agent = host._agent = new SwitchAgent(host.Control, options.Agent with { Tls = tls, Log = log });
             host.Control.Events = host._events = new SwitchEvents(host.Control, agent);
             host.PortChanged += new LinkChangeLog(log, host.Control.Ports.Descriptions).Note;
-            host._giver = new TakeOverGiver(host, host.Control, log);
+            host._handover = new HandoverSource(host, host.Control, log);
             host._commands = new ControlCommands(host, host._ports, host._cards, log);
             host.Name = member.Group.Enlist(member, host.DatapathId, host.Name, taker); // from here on tools know it
             if (taker != null)
@@ -225,8 +225,8 @@ public sealed partial class SwitchHost : IDisposable, IAsyncDisposable
         _agent?.Dispose();
         _stop.Cancel();
         Control.Wake();
-        bool isAtRest = RestWorkers();
-        if (!_threads.TrueForAll(thread => thread.Join(EndPatience)) || !isAtRest || !isQuiet)
+        bool haveWorkersStopped = StopWorkers();
+        if (!_threads.TrueForAll(thread => thread.Join(EndPatience)) || !haveWorkersStopped || !isQuiet)
         {
             _resources.Abandon();
             Control.Abandon();

@@ -25,7 +25,7 @@ internal sealed class SwitchResources : IDisposable
     /// <param name="taker">Whose packet memory may be gone on with; null for nobody's.</param>
     /// <exception cref="OptionException">The process may not use one of the processors.</exception>
     /// <exception cref="SystemCallException">The kernel refuses what threads sleep by.</exception>
-    public SwitchResources(SwitchGroupOptions options, TakeOverTaker? taker)
+    public SwitchResources(SwitchGroupOptions options, HandoverTarget? taker)
     {
         int framesOfPorts = options.Switches.Sum(one => SwitchPorts.FramesTakenBy(one.Ports));
         _frames = new Lazy<FramePool>(() => DatapathControl.CreateFrames(options.Sizes with

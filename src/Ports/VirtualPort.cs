@@ -8,10 +8,8 @@ namespace Softswitch.Ports;
 /// A port without an interface: one queue, a link that is up, nothing received, what is sent released. Derived ones say what they do else.
 /// </summary>
 /// <remarks>Threads: as <see cref="IPort"/> and <see cref="IPortDevice"/> have it.</remarks>
-internal abstract class VirtualPort : IPort, IPortDevice, IDeviceHandover
+internal abstract class VirtualPort : IPort, IPortDevice
 {
-    private const byte RecordVersion = 1;
-
     /// <param name="name">Shown to controllers; the address is made from it.</param>
     protected VirtualPort(string name, string backend)
     {
@@ -21,10 +19,7 @@ internal abstract class VirtualPort : IPort, IPortDevice, IDeviceHandover
         Queues = [this];
     }
 
-    /// <summary>What an offer of this backend is called; null if no other process can go on with it.</summary>
-    protected virtual string? OfferKind => null;
-
-    public IDeviceHandover? Handover => OfferKind == null ? null : this;
+    public virtual IDeviceHandover? Handover => null;
 
     public string Name { get; }
 
@@ -54,31 +49,6 @@ internal abstract class VirtualPort : IPort, IPortDevice, IDeviceHandover
     public virtual PortLink ReadLink() => new(Up: true, Mtu: 0);
 
     public virtual PortCounters ReadCounters() => default;
-
-    public virtual DeviceOffer Offer() => new(OfferKind!, DeviceRecord.Write(RecordVersion, static _ => { }), []);
-
-    public byte[] Rest() => DeviceRecord.Write(RecordVersion, Save);
-
-    public void Adopt(ReadOnlySpan<byte> rest)
-    {
-        using BinaryReader record = DeviceRecord.Read(rest, RecordVersion);
-        Restore(record);
-    }
-
-    /// <summary>There is nothing that would be put back.</summary>
-    public void Yield()
-    {
-    }
-
-    /// <summary>Writes where it stands, for another process's port of the same specification.</summary>
-    protected virtual void Save(BinaryWriter record)
-    {
-    }
-
-    /// <summary>Goes on from what <see cref="Save"/> wrote.</summary>
-    protected virtual void Restore(BinaryReader record)
-    {
-    }
 
     public void SetAdministrativeState(bool up)
     {

@@ -16,7 +16,7 @@ namespace Softswitch.Hosting.Tests;
 public sealed class SwitchGroupTests : IDisposable
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
-    private static readonly string TakeOver = $"{TakeOverTaker.Verb}{TakeOverChannel.Version}";
+    private static readonly string TakeOver = $"{HandoverTarget.Verb}{HandoverChannel.Version}";
 
     private readonly ConcurrentQueue<string> _log = new();
     private readonly SwitchGroup _group;

@@ -90,6 +90,21 @@ internal static class PolledPort
     /// <summary>As another process gets it: with descriptors of its own.</summary>
     public static DeviceOffer Sent(this DeviceOffer offer) => offer with { Descriptors = [.. offer.Descriptors.Select(GuestRam.Duplicate)] };
 
+    /// <summary>What the device would be gone on from, workers stopped.</summary>
+    public static byte[] SaveState(this IDeviceHandover device)
+    {
+        using DeviceRecord state = new();
+        device.SaveState(state);
+        return state.ToArray();
+    }
+
+    /// <summary>Has the device go on from there.</summary>
+    public static void Adopt(this IDeviceHandover device, byte[] state)
+    {
+        using BinaryReader reader = new(new MemoryStream(state));
+        device.Adopt(reader);
+    }
+
     /// <summary>Every frame of the pool is free, but for what a port holds.</summary>
     public static void AssertAllFree(this FramePool pool, FrameCache? frames = null, int held = 0)
     {

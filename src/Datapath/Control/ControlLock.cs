@@ -96,20 +96,25 @@ internal sealed class ControlLock(TimeProvider time)
         return true;
     }
 
-    /// <summary>In the middle of a command on the table, where nothing is half done: leaves the control lock for something that may take long and needs none.</summary>
-    public void Outside(Action action)
+    /// <summary>
+    /// In the middle of a command on the table, where nothing is half done: leaves the control lock for something that may take long and
+    /// needs none, until what is returned is disposed of.
+    /// </summary>
+    public OutsideScope Leave()
     {
-        (int thread, ICommandHost? host, int depth) = (_holder, _host, _depth);
+        OutsideScope outside = new(this, _holder, _host, _depth);
         Take(thread: 0, withTable: false, host: null, depth: 0);
         _lock.Exit();
-        try
+        return outside;
+    }
+
+    /// <summary>From <see cref="Leave"/> to the control lock's next entering, with the table's turn kept.</summary>
+    public readonly ref struct OutsideScope(ControlLock left, int thread, ICommandHost? host, int depth)
+    {
+        public void Dispose()
         {
-            action();
-        }
-        finally
-        {
-            _lock.Enter();
-            Take(thread, withTable: true, host, depth);
+            left._lock.Enter();
+            left.Take(thread, withTable: true, host, depth);
         }
     }
 

@@ -7,7 +7,7 @@ using Softswitch.Datapath.Queues;
 namespace Softswitch.Datapath.Control;
 
 /// <summary>
-/// What another process needs to go on where this datapath rests, its flow entries and devices aside. The workers' threads have ended, and the control lock
+/// What another process needs to go on where this datapath stopped, its flow entries and devices aside. The workers' threads have ended, and the control lock
 /// is held, from <see cref="Drain"/> to the end of the process or to workers' new threads.
 /// </summary>
 internal sealed class DatapathHandover(DatapathControl control, WorkerShared shared, Worker[] workers, FrameCache frames)
@@ -40,21 +40,8 @@ internal sealed class DatapathHandover(DatapathControl control, WorkerShared sha
         }
     }
 
-    /// <summary>Notes what entries had counted when they were told of, for <see cref="SaveCounts"/> to tell what changed since.</summary>
-    public FlowCountSnapshot BeginCounts() => new(control.Flows.Entries);
-
-    /// <summary>Entries whose counters changed since a snapshot, with what they are now.</summary>
-    public void SaveCounts(BinaryWriter to, FlowCountSnapshot before) => before.SaveChanges(to, shared.Clock.Milliseconds);
-
-    /// <summary>Where restored entries are, by sequence number, for <see cref="RestoreCounts"/>.</summary>
-    public Dictionary<ulong, uint> IndexFlows() => FlowCountSnapshot.Index(control.Flows.Entries.Store);
-
-    /// <summary>Sets the counters of restored entries to what <see cref="SaveCounts"/> wrote of them.</summary>
-    public void RestoreCounts(BinaryReader from, Dictionary<ulong, uint> index) =>
-        FlowCountSnapshot.Restore(from, control.Flows.Entries.Store, index, shared.Clock.Milliseconds);
-
     /// <summary>Counters, settings and what waits inside. Nothing is changed by it.</summary>
-    public void SaveRest(BinaryWriter to)
+    public void SaveState(BinaryWriter to)
     {
         to.Write((int)DropReason.Count);
         for (DropReason reason = 0; reason < DropReason.Count; reason++)
@@ -79,10 +66,10 @@ internal sealed class DatapathHandover(DatapathControl control, WorkerShared sha
         }
     }
 
-    /// <summary>Goes on from what <see cref="SaveRest"/> wrote; no worker runs yet, and devices have been adopted.</summary>
+    /// <summary>Goes on from what <see cref="SaveState"/> wrote; no worker runs yet, and devices have been adopted.</summary>
     /// <param name="isSame">Whether this datapath's port of a number is the other's, with its device; else the other's counts as one that went.</param>
     /// <exception cref="InvalidDataException">It makes no sense; so does <see cref="EndOfStreamException"/>.</exception>
-    public void RestoreRest(BinaryReader from, Func<ushort, bool> isSame)
+    public void RestoreState(BinaryReader from, Func<ushort, bool> isSame)
     {
         foreach (Worker worker in workers)
         {

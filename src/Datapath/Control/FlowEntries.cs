@@ -131,24 +131,34 @@ internal sealed class FlowEntries(FlowTable table, FlowOffloads offloads, Contro
     public void Describe(uint index, out FlowStatistics statistics, bool poll = true)
     {
         ref FlowRecord record = ref Store.Record(index);
+        statistics = DescribeCounts(index, poll);
+        statistics.TableId = FlowFilter.FlowTable;
+        statistics.Match = MatchNormalizer.Report(record.Match);
+        statistics.Flags = record.Flags;
+        statistics.Priority = record.Priority;
+        statistics.IdleTimeoutSeconds = record.IdleTimeoutSeconds;
+        statistics.HardTimeoutSeconds = record.HardTimeoutSeconds;
+        statistics.Cookie = record.Cookie;
+        statistics.Actions = ActionListMemory.Decompile(Store.Entry(index).Actions, _oneAction);
+    }
+
+    /// <summary>The part of a description that packets and time change, with the sequence; the other members are 0.</summary>
+    public FlowStatistics DescribeCounts(uint index, bool poll = false)
+    {
+        ref FlowRecord record = ref Store.Record(index);
         FlowCounters counters = ReadCounters(index, poll);
         long now = clock.Ticks;
         long lastUsed = FlowTimeouts.LastUsed(record, counters, now / TimeSpan.TicksPerMillisecond) * TimeSpan.TicksPerMillisecond;
-        statistics = new FlowStatistics
+        return new FlowStatistics
         {
-            TableId = FlowFilter.FlowTable,
-            Match = MatchNormalizer.Report(record.Match),
-            Flags = record.Flags,
             Sequence = record.Sequence,
             Duration = TimeSpan.FromTicks(now - record.InstalledAt),
             Idle = TimeSpan.FromTicks(Math.Max(0, now - lastUsed)),
-            Priority = record.Priority,
-            IdleTimeoutSeconds = record.IdleTimeoutSeconds,
-            HardTimeoutSeconds = record.HardTimeoutSeconds,
-            Cookie = record.Cookie,
             PacketCount = counters.Packets,
             ByteCount = counters.Bytes,
-            Actions = ActionListMemory.Decompile(Store.Entry(index).Actions, _oneAction),
         };
     }
+
+    /// <summary>Sets what <see cref="DescribeCounts"/> told of an entry; no worker runs.</summary>
+    public void RestoreCounts(uint index, in FlowStatistics counts) => Store.Entry(index).Counters = RestoredFlowState.Of(counts, clock.Ticks).Counters;
 }

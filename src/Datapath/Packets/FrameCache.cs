@@ -36,7 +36,7 @@ internal sealed unsafe class FrameCache
     /// <summary>Who looks at the packets of the worker whose cache this is; null when nobody captures: then a packet pays one null test.</summary>
     public PacketTap? Tap { get; set; }
 
-    /// <summary>Free frames in this cache, large ones included. For tests that account for every frame; exact while the owner rests.</summary>
+    /// <summary>Free frames in this cache, large ones included. For tests that account for every frame; exact while the owner is stopped.</summary>
     internal int FreeCount => _count + _largeCount;
 
     /// <summary>Rents a frame; the packet starts behind <see cref="FramePool.LeastHeadroom"/> or more, and has length 0.</summary>

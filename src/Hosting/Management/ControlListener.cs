@@ -128,4 +128,4 @@ internal sealed class ControlListener : IDisposable
 /// <param name="Lines">What there is to say; the reasons if it was not.</param>
 /// <param name="Capture">What follows it on the connection, until the client says no more; null for nothing.</param>
 /// <param name="Follow">Has the connection's socket for the rest of it; null for nobody.</param>
-internal readonly record struct ControlAnswer(bool Done, IReadOnlyList<string> Lines, CaptureStream? Capture = null, Action<int>? Follow = null);
+internal readonly record struct ControlAnswer(bool Done, IReadOnlyList<string> Lines, CaptureStream? Capture = null, Action<Socket>? Follow = null);

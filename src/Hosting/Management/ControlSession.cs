@@ -101,7 +101,7 @@ internal sealed class ControlSession
                 if (answer.Follow != null)
                 {
                     _isOver = true;
-                    answer.Follow((int)_socket.Handle);
+                    answer.Follow(_socket);
                 }
             }
             Volatile.Write(ref _waitsSince, Environment.TickCount64);

@@ -22,12 +22,12 @@ internal sealed partial class SwitchPorts
     /// <param name="say">Takes a line for each that is open.</param>
     /// <exception cref="OptionException">One cannot be had as asked for; those opened stay open.</exception>
     /// <exception cref="PortException">One cannot be opened; as above.</exception>
-    /// <param name="taker">What to go on with of a running switch; null for nothing.</param>
-    public void OpenAll(Action<string> say, TakeOverTaker? taker = null)
+    /// <param name="source">What to go on with of a running switch; null for nothing.</param>
+    public void OpenAll(Action<string> say, HandoverTarget? source = null)
     {
-        _taker = taker;
+        _source = source;
         List<ConfiguredPort> ports = [.. _ports.OrderBy(port => port.Option.Spec.IsTunnel)]; // those they travel by first
-        Dictionary<ConfiguredPort, Func<OpenedDevice>> ahead = taker == null ? OpenAhead(ports) : [];
+        Dictionary<ConfiguredPort, Func<OpenedDevice>> ahead = source == null ? OpenAhead(ports) : [];
         try
         {
             foreach (ConfiguredPort port in ports)
@@ -131,7 +131,7 @@ internal sealed partial class SwitchPorts
     private void OpenOrAwait(ConfiguredPort port, Action<string> say)
     {
         // What a running switch has is there, though it may be called otherwise by now.
-        string? absence = _taker?.FindNumber(port.Option.Spec) == null ? FindAbsence(port) : null;
+        string? absence = _source?.FindNumber(port.Option.Spec) == null ? FindAbsence(port) : null;
         if (absence == null)
         {
             Open(port, say);

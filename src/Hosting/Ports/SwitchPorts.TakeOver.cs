@@ -8,7 +8,7 @@ namespace Softswitch.Hosting.Ports;
 /// <content>Ports that change processes.</content>
 internal sealed partial class SwitchPorts
 {
-    private TakeOverTaker? _taker;
+    private HandoverTarget? _source;
 
     /// <summary>All that are open, for another process to go on with.</summary>
     public List<OfferedPort> Offer()
@@ -35,16 +35,11 @@ internal sealed partial class SwitchPorts
     /// <summary>Goes on with the device of the switch that is taken over, where it has one for the port; else opens it.</summary>
     private IPortDevice OpenOrTake(ushort number, PortSpec spec, out ushort? beside)
     {
-        bool isTaken = false;
-        IPortDevice device = _underlays.Open(number, spec, _control.Frames, out beside, (its, wanted, make) =>
+        DeviceOffer? offer = _source?.TakePort(number, spec);
+        IPortDevice device = _underlays.Open(number, spec, _control.Frames, out beside, offer);
+        if (offer != null)
         {
-            IPortDevice? taken = _taker?.TakePort(its, wanted, make);
-            isTaken = taken != null;
-            return taken;
-        });
-        if (isTaken)
-        {
-            _taker!.NoteDevice(number, device);
+            _source!.NoteDevice(number, device);
         }
         return device;
     }

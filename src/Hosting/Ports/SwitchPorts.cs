@@ -73,7 +73,7 @@ internal sealed partial class SwitchPorts : IDisposable
     /// <summary>Everybody who is to be told of ports is there: from here on those that are away may come.</summary>
     public void TakeReturns()
     {
-        _taker = null;
+        _source = null;
         _takesReturns = true;
     }
 

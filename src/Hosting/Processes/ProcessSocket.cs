@@ -34,7 +34,7 @@ internal sealed class ProcessSocket : IDisposable
     /// <returns>Null where there is to be none, or where none can be had and none was asked for, which the log says.</returns>
     /// <exception cref="OptionException">One was asked for and cannot be had.</exception>
     public static ProcessSocket? Open(
-        ConnectionTarget? target, string? name, string? nameByDefault, Func<string, ControlAnswer> execute, TakeOverTaker? taker, Action<string> say, ILogger log,
+        ConnectionTarget? target, string? name, string? nameByDefault, Func<string, ControlAnswer> execute, HandoverTarget? taker, Action<string> say, ILogger log,
         Action<ILogger, string> onTaken)
     {
         if (target != null)
@@ -125,7 +125,7 @@ internal sealed class ProcessSocket : IDisposable
     }
 
     /// <param name="isFree">Whether the path may be used; null if it has to be.</param>
-    private static ProcessSocket OpenInFolder(string name, Predicate<string>? isFree, string what, Func<string, ControlAnswer> execute, TakeOverTaker? taker)
+    private static ProcessSocket OpenInFolder(string name, Predicate<string>? isFree, string what, Func<string, ControlAnswer> execute, HandoverTarget? taker)
     {
         try
         {
@@ -152,7 +152,7 @@ internal sealed class ProcessSocket : IDisposable
         }
     }
 
-    private static ControlListener Listen(string path, string what, Func<string, ControlAnswer> execute, TakeOverTaker? taker)
+    private static ControlListener Listen(string path, string what, Func<string, ControlAnswer> execute, HandoverTarget? taker)
     {
         try
         {

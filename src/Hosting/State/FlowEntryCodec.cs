@@ -13,7 +13,8 @@ namespace Softswitch.Hosting.State;
 /// | actions | table | priority | idle | hard | flags | match | cookie | sequence | duration | idle | packets | bytes | actions, 16 bytes each
 /// </code>
 /// Little-endian; timeouts in seconds, duration and time idle in ticks of 100 ns as of when it was written. The match is struct ofp_match without padding
-/// before dl_type, an action as in memory: kind, port, value, MAC address. Who keeps or sends entries says their <see cref="Version"/> along.
+/// before dl_type, an action as in memory: kind, port, value, MAC address. The journal has their <see cref="Version"/> in its head; that of the hand-over's protocol
+/// is raised with it.
 /// Threads: any.
 /// </remarks>
 internal static class FlowEntryCodec
@@ -24,7 +25,11 @@ internal static class FlowEntryCodec
     /// <summary>Bytes of the longest entry.</summary>
     public const int MaxSize = FixedSize + (ActionListMemory.MaxActions * ActionSize);
 
+    /// <summary>Bytes that <see cref="WriteCounts"/> takes.</summary>
+    public const int CountsSize = FixedSize - CountsOffset;
+
     private const int FixedSize = 100;
+    private const int CountsOffset = 60;
     private const int MatchOffset = 12;
     private const int ProtocolOffset = 24; // in the match; a word
     private const int ActionSize = 16;
@@ -47,11 +52,7 @@ internal static class FlowEntryCodec
         BinaryPrimitives.WriteUInt16LittleEndian(to[10..], (ushort)entry.Flags);
         WriteMatch(entry.Match, to[MatchOffset..]);
         BinaryPrimitives.WriteUInt64LittleEndian(to[52..], entry.Cookie);
-        BinaryPrimitives.WriteUInt64LittleEndian(to[60..], entry.Sequence);
-        BinaryPrimitives.WriteInt64LittleEndian(to[68..], entry.Duration.Ticks);
-        BinaryPrimitives.WriteInt64LittleEndian(to[76..], entry.Idle.Ticks);
-        BinaryPrimitives.WriteUInt64LittleEndian(to[84..], entry.PacketCount);
-        BinaryPrimitives.WriteUInt64LittleEndian(to[92..], entry.ByteCount);
+        WriteCounts(entry, to[CountsOffset..]);
         Span<byte> place = to[FixedSize..];
         foreach (ref readonly FlowAction action in entry.Actions)
         {
@@ -64,6 +65,26 @@ internal static class FlowEntryCodec
         }
         return size;
     }
+
+    /// <summary>Writes the part of an entry that packets and time change, as it stands in the whole: from sequence to bytes.</summary>
+    public static void WriteCounts(in FlowStatistics entry, Span<byte> to)
+    {
+        BinaryPrimitives.WriteUInt64LittleEndian(to, entry.Sequence);
+        BinaryPrimitives.WriteInt64LittleEndian(to[8..], entry.Duration.Ticks);
+        BinaryPrimitives.WriteInt64LittleEndian(to[16..], entry.Idle.Ticks);
+        BinaryPrimitives.WriteUInt64LittleEndian(to[24..], entry.PacketCount);
+        BinaryPrimitives.WriteUInt64LittleEndian(to[32..], entry.ByteCount);
+    }
+
+    /// <summary>What <see cref="WriteCounts"/> wrote; the other members are 0.</summary>
+    public static FlowStatistics ReadCounts(ReadOnlySpan<byte> from) => new()
+    {
+        Sequence = BinaryPrimitives.ReadUInt64LittleEndian(from),
+        Duration = TimeSpan.FromTicks(BinaryPrimitives.ReadInt64LittleEndian(from[8..])),
+        Idle = TimeSpan.FromTicks(BinaryPrimitives.ReadInt64LittleEndian(from[16..])),
+        PacketCount = BinaryPrimitives.ReadUInt64LittleEndian(from[24..]),
+        ByteCount = BinaryPrimitives.ReadUInt64LittleEndian(from[32..]),
+    };
 
     /// <summary>Reads one entry from the start of some bytes; false if there is none that could have been written.</summary>
     /// <param name="actions">Takes the entry's actions, which refer to it: at least <see cref="ActionListMemory.MaxActions"/>.</param>
@@ -89,22 +110,15 @@ internal static class FlowEntryCodec
                 return false;
             }
         }
-        entry = new FlowStatistics
-        {
-            TableId = from[2],
-            Match = ReadMatch(from[MatchOffset..]),
-            Priority = BinaryPrimitives.ReadUInt16LittleEndian(from[4..]),
-            IdleTimeoutSeconds = BinaryPrimitives.ReadUInt16LittleEndian(from[6..]),
-            HardTimeoutSeconds = BinaryPrimitives.ReadUInt16LittleEndian(from[8..]),
-            Flags = (FlowModFlags)BinaryPrimitives.ReadUInt16LittleEndian(from[10..]),
-            Cookie = BinaryPrimitives.ReadUInt64LittleEndian(from[52..]),
-            Sequence = BinaryPrimitives.ReadUInt64LittleEndian(from[60..]),
-            Duration = TimeSpan.FromTicks(BinaryPrimitives.ReadInt64LittleEndian(from[68..])),
-            Idle = TimeSpan.FromTicks(BinaryPrimitives.ReadInt64LittleEndian(from[76..])),
-            PacketCount = BinaryPrimitives.ReadUInt64LittleEndian(from[84..]),
-            ByteCount = BinaryPrimitives.ReadUInt64LittleEndian(from[92..]),
-            Actions = actions.AsSpan(0, count),
-        };
+        entry = ReadCounts(from[CountsOffset..]);
+        entry.TableId = from[2];
+        entry.Match = ReadMatch(from[MatchOffset..]);
+        entry.Priority = BinaryPrimitives.ReadUInt16LittleEndian(from[4..]);
+        entry.IdleTimeoutSeconds = BinaryPrimitives.ReadUInt16LittleEndian(from[6..]);
+        entry.HardTimeoutSeconds = BinaryPrimitives.ReadUInt16LittleEndian(from[8..]);
+        entry.Flags = (FlowModFlags)BinaryPrimitives.ReadUInt16LittleEndian(from[10..]);
+        entry.Cookie = BinaryPrimitives.ReadUInt64LittleEndian(from[52..]);
+        entry.Actions = actions.AsSpan(0, count);
         return true;
     }
 
@@ -112,7 +126,7 @@ internal static class FlowEntryCodec
     public static int ReadSize(ReadOnlySpan<byte> from) => from.Length < FixedSize ? 0 : FixedSize + (BinaryPrimitives.ReadUInt16LittleEndian(from) * ActionSize);
 
     /// <summary>An entry's table and number, of bytes that hold one.</summary>
-    public static (byte TableId, ulong Sequence) ReadName(ReadOnlySpan<byte> from) => (from[2], BinaryPrimitives.ReadUInt64LittleEndian(from[60..]));
+    public static (byte TableId, ulong Sequence) ReadName(ReadOnlySpan<byte> from) => (from[2], BinaryPrimitives.ReadUInt64LittleEndian(from[CountsOffset..]));
 
     private static void WriteMatch(in FlowMatch match, Span<byte> to)
     {

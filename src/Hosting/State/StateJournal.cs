@@ -1,6 +1,5 @@
 using Microsoft.Extensions.Logging;
 using Softswitch.Datapath.Control;
-using Softswitch.Datapath.Flows;
 using Softswitch.Hosting.Configuration;
 using Softswitch.Hosting.Logging;
 using Softswitch.Hosting.Reports;
@@ -309,30 +308,26 @@ internal sealed class StateJournal : IDisposable
         _slice.Clock(_clock.Read());
         _slice.DatapathId(_control.DatapathId);
         Queue.Open(_slice);
-        foreach (byte table in new[] { FlowFilter.FlowTable, FlowFilter.EmergencyTable })
+        TableSnapshot tables = new(_control);
+        for (bool hasMore = true; hasMore;)
         {
-            FlowFilter all = new(FlowMatch.Any, table);
-            uint cursor = 0;
-            for (bool hasMore = true; hasMore;)
+            fresh.Append(_slice.Bytes);
+            _slice.Clear();
+            JournalBuffer before;
+            bool hasOverflowed;
+            using (_control.Enter())
             {
-                fresh.Append(_slice.Bytes);
-                _slice.Clear();
-                JournalBuffer before;
-                bool hasOverflowed;
-                using (_control.Enter())
-                {
-                    before = Queue.Take(out hasOverflowed);
-                    if (_isAbandoned)
-                    {
-                        return false;
-                    }
-                    hasMore = ReadSlice(ref cursor, all);
-                }
-                Append(before, fresh); // older than the slice
-                if (hasOverflowed)
+                before = Queue.Take(out hasOverflowed);
+                if (_isAbandoned)
                 {
                     return false;
                 }
+                hasMore = ReadSlice(tables);
+            }
+            Append(before, fresh); // older than the slice
+            if (hasOverflowed)
+            {
+                return false;
             }
         }
         fresh.Append(_slice.Bytes);
@@ -341,12 +336,12 @@ internal sealed class StateJournal : IDisposable
     }
 
     /// <returns>Whether there is more.</returns>
-    private bool ReadSlice(ref uint cursor, in FlowFilter filter)
+    private bool ReadSlice(TableSnapshot tables)
     {
         long stamp = _clock.Monotonic;
         for (int i = 0; i < SliceLength && _slice.Length < SliceBytes; i++)
         {
-            if (!_control.Flows.Next(ref cursor, filter, out FlowStatistics entry))
+            if (!tables.Next(out FlowStatistics entry))
             {
                 return false;
             }

@@ -45,7 +45,7 @@ internal sealed class NetFpgaOffload : IFlowOffload
     private readonly CardPoller _rounds;
     private readonly CardClock _clock = new();
     private readonly Backoff _backoff = new();
-    private readonly Backoff _rest = new();
+    private readonly Backoff _mendBackoff = new();
     private readonly Dictionary<uint, CardFlow> _flows = [];
     private readonly Dictionary<uint, CardFlow> _removed = [];
 
@@ -209,7 +209,7 @@ internal sealed class NetFpgaOffload : IFlowOffload
         }
     }
 
-    private bool MayServe => _suspended == null && _rest.Remaining(_clock.Now) == 0;
+    private bool MayServe => _suspended == null && _mendBackoff.Remaining(_clock.Now) == 0;
 
     private CardFlow? Find(uint id) => _flows.GetValueOrDefault(id) ?? _removed.GetValueOrDefault(id);
 
@@ -357,14 +357,14 @@ internal sealed class NetFpgaOffload : IFlowOffload
     {
         if (_mended is long last && now - last < CalmMilliseconds)
         {
-            _rest.Fail(now);
+            _mendBackoff.Fail(now);
         }
         else
         {
-            _rest.Reset();
+            _mendBackoff.Reset();
         }
         _mended = now;
-        int wait = _rest.Remaining(now);
+        int wait = _mendBackoff.Remaining(now);
         Log($"out of step: a frame had no lookup result (E9); it is reset and its tables are written again{(wait > 0 ? $", flows in {wait / 1000} s" : string.Empty)}");
         Withdraw();
         _reset();

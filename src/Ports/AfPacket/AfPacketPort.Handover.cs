@@ -9,8 +9,6 @@ internal sealed partial class AfPacketPort
     /// <summary>What an offer of this backend is called.</summary>
     public const string OfferKind = "packet";
 
-    private const byte RecordVersion = 2;
-
     // Sender and lock; then the rings.
     private const int FixedDescriptors = 2;
 
@@ -18,10 +16,10 @@ internal sealed partial class AfPacketPort
     /// <param name="offer">As <see cref="Offer"/> made it, in the interface's network namespace. Its descriptors stay the caller's if
     /// this throws.</param>
     /// <exception cref="PortException">The interface is not here, or the system refuses.</exception>
-    /// <exception cref="InvalidDataException">It is of another version.</exception>
+    /// <exception cref="InvalidDataException">It makes no sense.</exception>
     public static AfPacketPort Take(string port, DeviceOffer offer)
     {
-        using BinaryReader record = DeviceRecord.Read(offer.Record, RecordVersion);
+        using BinaryReader record = offer.ReadRecord();
         Parts parts = new(port, LinuxInterface.Find(port, record.ReadInt32()));
         try
         {
@@ -58,45 +56,42 @@ internal sealed partial class AfPacketPort
             _offeredUntil = Environment.TickCount64 + OfferMilliseconds;
             IReadOnlyList<ReceiveRing> receive = _queue.ReceiveRings;
             TransmitRing? transmit = _queue.LastTransmit;
-            return new DeviceOffer(
-                OfferKind,
-                DeviceRecord.Write(RecordVersion, record =>
-                {
-                    record.Write(_interface.Index);
-                    record.Write(_interface.WasUp);
-                    record.Write(_reason);
-                    record.Write((byte)receive.Count);
-                    record.Write(transmit != null);
-                    foreach (ReceiveRing ring in receive)
-                    {
-                        ring.Size.Write(record);
-                    }
-                    transmit?.Size.Write(record);
-                }),
-                transmit == null
-                    ? [_sender, _lock.Descriptor, .. receive.Select(ring => ring.Socket)]
-                    : [_sender, _lock.Descriptor, .. receive.Select(ring => ring.Socket), transmit.Socket]);
+            using DeviceRecord record = new();
+            record.Write(_interface.Index);
+            record.Write(_interface.WasUp);
+            record.Write(_reason);
+            record.Write((byte)receive.Count);
+            record.Write(transmit != null);
+            List<int> descriptors = [_sender, _lock.Descriptor];
+            foreach (ReceiveRing ring in receive)
+            {
+                ring.Size.Write(record);
+                descriptors.Add(ring.Socket);
+            }
+            if (transmit != null)
+            {
+                transmit.Size.Write(record);
+                descriptors.Add(transmit.Socket);
+            }
+            return new DeviceOffer(OfferKind, record.ToArray(), descriptors);
         }
     }
 
-    public byte[] Rest()
+    public void SaveState(BinaryWriter state)
     {
         _ = ReadCounters(); // the sockets' own counts begin anew each time they are read
         lock (_sync)
         {
-            return DeviceRecord.Write(RecordVersion, record =>
-            {
-                _queue.Save(record);
-                record.Write(_ringDrops);
-                record.Write(_transmitDropped);
-                (long link, long queue, long count) = _unsent.State;
-                record.Write(link);
-                record.Write(queue);
-                record.Write(count);
-                (bool wasUp, bool wasChanged) = _interface.Found;
-                record.Write(wasUp);
-                record.Write(wasChanged);
-            });
+            _queue.Save(state);
+            state.Write(_ringDrops);
+            state.Write(_transmitDropped);
+            (long link, long queue, long count) = _unsent.State;
+            state.Write(link);
+            state.Write(queue);
+            state.Write(count);
+            (bool wasUp, bool wasChanged) = _interface.Found;
+            state.Write(wasUp);
+            state.Write(wasChanged);
         }
     }
 
@@ -118,16 +113,15 @@ internal sealed partial class AfPacketPort
         }
     }
 
-    public void Adopt(ReadOnlySpan<byte> rest)
+    public void Adopt(BinaryReader state)
     {
-        using BinaryReader record = DeviceRecord.Read(rest, RecordVersion);
         lock (_sync)
         {
-            _queue.Restore(record);
-            _ringDrops = record.ReadInt64();
-            _transmitDropped = record.ReadInt64();
-            _unsent.Restore((record.ReadInt64(), record.ReadInt64(), record.ReadInt64()));
-            _interface.RestoreFound(record.ReadBoolean(), record.ReadBoolean());
+            _queue.Restore(state);
+            _ringDrops = state.ReadInt64();
+            _transmitDropped = state.ReadInt64();
+            _unsent.Restore((state.ReadInt64(), state.ReadInt64(), state.ReadInt64()));
+            _interface.RestoreFound(state.ReadBoolean(), state.ReadBoolean());
             _lock.Own();
             _isOurs = true;
         }

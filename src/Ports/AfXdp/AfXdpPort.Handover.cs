@@ -12,7 +12,7 @@ namespace Softswitch.Ports.AfXdp;
 /// offsets, so a process that maps the same memory, wherever, goes on with the same rings.
 /// </para>
 /// <para>
-/// Where a ring stands is in the ring: at rest we have submitted all that we reserved, and released all that we read. Which frames the socket has is in the
+/// Where a ring stands is in the ring: while workers are stopped we have submitted all that we reserved, and released all that we read. Which frames the socket has is in the
 /// ledger. All others are free in the other process: whatever they held here was sent along or is done with.
 /// </para>
 /// </remarks>
@@ -20,8 +20,6 @@ internal sealed partial class AfXdpPort : IDeviceHandover
 {
     /// <summary>What an offer of this backend is called.</summary>
     public const string OfferKind = "xdp";
-
-    private const byte RecordVersion = 2;
 
     // Beside the sockets: promiscuous mode and segments, lock, map, link, ledger.
     private const int OtherDescriptors = 5;
@@ -33,10 +31,10 @@ internal sealed partial class AfXdpPort : IDeviceHandover
     /// <param name="pool">In the other process's memory, of which nothing is free yet.</param>
     /// <param name="offer">As <see cref="Offer"/> made it, in the interface's network namespace. Its descriptors stay the caller's if this throws.</param>
     /// <exception cref="PortException">The interface is not here, the pool is another, or the system refuses.</exception>
-    /// <exception cref="InvalidDataException">It is of another version, or damaged.</exception>
+    /// <exception cref="InvalidDataException">It makes no sense.</exception>
     public static AfXdpPort Take(string port, FramePool pool, DeviceOffer offer)
     {
-        using BinaryReader record = DeviceRecord.Read(offer.Record, RecordVersion);
+        using BinaryReader record = offer.ReadRecord();
         LinuxInterface device = LinuxInterface.Find(port, record.ReadInt32());
         var parts = new Parts();
         try
@@ -64,38 +62,36 @@ internal sealed partial class AfXdpPort : IDeviceHandover
         {
             throw new NotSupportedException($"AF_XDP port {Name}: {_parts.Sockets.Count} queues are more than can be handed over");
         }
-        byte[] record = DeviceRecord.Write(RecordVersion, record =>
+        using DeviceRecord record = new();
+        record.Write(InterfaceIndex);
+        record.Write(pool.FrameCount);
+        record.Write(pool.FrameSize);
+        record.Write(_options.ReceiveSlots);
+        record.Write(_options.TransmitSlots);
+        record.Write(_parts.Program!.IsNative);
+        record.Write(HidesPartialChecksums);
+        record.Write(_parts.VlanOffload!.HidesTags);
+        record.Write(Backend);
+        foreach (AfXdpSocket socket in _parts.Sockets)
         {
-            record.Write(InterfaceIndex);
-            record.Write(pool.FrameCount);
-            record.Write(pool.FrameSize);
-            record.Write(_options.ReceiveSlots);
-            record.Write(_options.TransmitSlots);
-            record.Write(_parts.Program!.IsNative);
-            record.Write(HidesPartialChecksums);
-            record.Write(_parts.VlanOffload!.HidesTags);
-            record.Write(Backend);
-            _parts.Sockets.ForEach(socket =>
-            {
-                record.Write(socket.Binding.IsZeroCopy);
-                record.Write(socket.Binding.IsMultiBuffer);
-            });
-        });
+            record.Write(socket.Binding.IsZeroCopy);
+            record.Write(socket.Binding.IsMultiBuffer);
+        }
         (int map, int link) = _parts.Program!.Descriptors;
         return new DeviceOffer(
             OfferKind,
-            record,
+            record.ToArray(),
             [_parts.Promiscuous, _parts.Lock!.Descriptor, map, link, _parts.LedgerMemory!.Descriptor, .. _parts.Sockets.Select(socket => socket.Descriptor)]);
     }
 
-    public byte[] Rest() => DeviceRecord.Write(RecordVersion, record =>
+    public void SaveState(BinaryWriter state)
     {
         (bool wasUp, bool wasChanged) = _interface.Found;
-        record.Write(wasUp);
-        record.Write(wasChanged);
-        record.Write(_parts.VlanOffload!.IsOwed);
-        _parts.Sockets.ForEach(socket => socket.Queue.Save(record));
-    });
+        state.Write(wasUp);
+        state.Write(wasChanged);
+        state.Write(_parts.VlanOffload!.IsOwed);
+        _parts.Sockets.ForEach(socket => socket.Queue.Save(state));
+    }
 
     public void Yield()
     {
@@ -106,15 +102,14 @@ internal sealed partial class AfXdpPort : IDeviceHandover
         }
     }
 
-    public void Adopt(ReadOnlySpan<byte> rest)
+    public void Adopt(BinaryReader state)
     {
-        using BinaryReader record = DeviceRecord.Read(rest, RecordVersion);
         lock (_lock)
         {
-            bool wasUp = record.ReadBoolean();
-            bool wasChanged = record.ReadBoolean();
-            bool isOwed = record.ReadBoolean();
-            _parts.Sockets.ForEach(socket => socket.Queue.Restore(record));
+            bool wasUp = state.ReadBoolean();
+            bool wasChanged = state.ReadBoolean();
+            bool isOwed = state.ReadBoolean();
+            _parts.Sockets.ForEach(socket => socket.Queue.Restore(state));
             _interface.RestoreFound(wasUp, wasChanged);
             _parts.VlanOffload!.IsOwed = isOwed;
             _parts.Lock!.Own();

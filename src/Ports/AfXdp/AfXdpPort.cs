@@ -81,7 +81,7 @@ internal sealed unsafe partial class AfXdpPort : IPortDevice, INetworkInterface
 
     public IReadOnlyList<IPort> Queues { get; }
 
-    /// <summary>Frames of the pool the port has; exact while its worker rests.</summary>
+    /// <summary>Frames of the pool the port has; exact while its worker is stopped.</summary>
     internal int HeldFrames => _parts.Sockets.Sum(socket => socket.Queue.HeldFrames);
 
     /// <summary>Opens an interface of the calling thread's network namespace.</summary>

@@ -106,7 +106,7 @@ internal sealed unsafe partial class AfXdpQueue : IPort
 
     public long TransmitErrors => Volatile.Read(ref _transmitErrors);
 
-    /// <summary>Frames of the pool the socket has; exact while the owner rests.</summary>
+    /// <summary>Frames of the pool the socket has; exact while the owner is stopped.</summary>
     public int HeldFrames => _ledger.Count;
 
     /// <summary>Gives the socket its frames to receive into, before the worker begins.</summary>

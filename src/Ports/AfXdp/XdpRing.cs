@@ -45,7 +45,7 @@ internal sealed unsafe class XdpRing<T> : IDisposable
     public uint Untaken => *_producer - Volatile.Read(ref *_consumer);
 
     /// <summary>
-    /// Maps a ring of a socket. One that another process had in use stands where that one is at rest: see <see cref="GoOnWriting"/> and <see
+    /// Maps a ring of a socket. One that another process had in use stands where that one stopped: see <see cref="GoOnWriting"/> and <see
     /// cref="GoOnReading"/>.
     /// </summary>
     /// <param name="count">Its entries, a power of two.</param>
@@ -60,7 +60,7 @@ internal sealed unsafe class XdpRing<T> : IDisposable
             : throw PortException.FromErrno(port, $"mmap({name})");
     }
 
-    /// <summary>Goes on where another process rests that wrote the ring: it has submitted all that it reserved.</summary>
+    /// <summary>Goes on where another process stopped that wrote the ring: it has submitted all that it reserved.</summary>
     public void GoOnWriting() => _own = Volatile.Read(ref *_producer);
 
     /// <summary>The same of one that read it and has released all that it read.</summary>

@@ -3,7 +3,7 @@ using Softswitch.Datapath.Ports;
 namespace Softswitch.Ports.Null;
 
 /// <summary><c>null:</c> receives nothing and releases what it is sent; the switch's port counters count it.</summary>
-internal sealed class NullPort : VirtualPort
+internal sealed class NullPort : VirtualPort, IDeviceHandover
 {
     /// <param name="name">Shown to controllers.</param>
     /// <param name="queues">For how many workers it has a queue of its own; the others hand their packets to one of these.</param>
@@ -15,10 +15,7 @@ internal sealed class NullPort : VirtualPort
         Queues = [.. Enumerable.Repeat<IPort>(this, queues)];
     }
 
-    /// <summary>What an offer of this backend is called.</summary>
-    public const string Offered = "null";
-
-    protected override string OfferKind => Offered;
+    public override IDeviceHandover Handover => this;
 
     public bool IsUp { get; init; } = true;
 

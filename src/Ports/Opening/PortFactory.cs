@@ -59,8 +59,8 @@ internal static class PortFactory
     }
 
     /// <summary>Makes a device of what another process offers, in the calling thread's network namespace: <see cref="IDeviceHandover"/>.</summary>
-    /// <param name="spec">The port's, as given to this process; the giver's says the same but for its number.</param>
-    /// <param name="pool">The switch's frames: in the giver's memory if that has a descriptor.</param>
+    /// <param name="spec">The port's, as given to this process; the present owner's says the same but for its number.</param>
+    /// <param name="pool">The switch's frames: in its present owner's memory if that has a descriptor.</param>
     /// <param name="offer">Its descriptors are the device's from now on, and closed if none is made; what makes one of them leaves that to this.</param>
     /// <exception cref="PortException">It cannot be made; the message is one line that names the port and the reason.</exception>
     public static IPortDevice Take(PortSpec spec, FramePool pool, DeviceOffer offer)
@@ -76,10 +76,10 @@ internal static class PortFactory
                 AfPacketPort.OfferKind => AfPacketPort.Take(port, offer),
                 TapPort.OfferKind => TapPort.Take(port, offer),
                 VhostUserPort.OfferKind => VhostUserPort.Take(port, offer),
-                PcapWriterPort.Offered => PcapWriterPort.Take(FileName("pcap", spec.Target), spec.Target, offer),
-                ReplayPort.Offered or NullPort.Offered => Open(spec, pool),
                 AfXdpPort.OfferKind => AfXdpPort.Take(port, pool, offer),
-                _ => throw new PortException($"{port}: a device of kind '{offer.Kind}' cannot be taken over by this version"),
+                _ when offer.Kind != DeviceOffer.Anew.Kind => throw new PortException($"{port}: a device of kind '{offer.Kind}' cannot be taken over by this version"),
+                _ when spec.Kind == PortKind.Pcap => PcapWriterPort.Continue(FileName("pcap", spec.Target), spec.Target),
+                _ => Open(spec, pool),
             };
         }
         catch (Exception e) when (e is PortException or InvalidDataException or IOException or FormatException or ArgumentException)

@@ -21,26 +21,41 @@ internal sealed class CaptureTarget : IDisposable
     /// <summary>Whether a write may wait for somebody else.</summary>
     public bool MayWait => _pipe != null;
 
-    /// <summary>The file; null for a pipe.</summary>
-    public int? Descriptor => _file == null ? null : (int)_file.DangerousGetHandle();
-
     /// <summary>Bytes of whole records in the file, its head included.</summary>
     public long Length => _length;
 
-    /// <summary>Another process's file, which has a head; nothing is written before <see cref="GoOn"/>.</summary>
-    public static CaptureTarget Of(int file) => new(new SafeFileHandle(file, ownsHandle: true), null) { _hasHead = true };
-
-    /// <summary>Goes on behind so many bytes.</summary>
-    public void GoOn(long length) => (_length, _hasHead) = (length, length > 0);
+    /// <summary>Where the file is by now; empty for a pipe.</summary>
+    public string Place => _file == null ? string.Empty : DescriptorPath.Of((int)_file.DangerousGetHandle()) ?? string.Empty;
 
     /// <param name="path">What a file of that name held is lost.</param>
     /// <exception cref="PortException">The file cannot be made, or nobody reads the pipe.</exception>
-    public static CaptureTarget Open(string path)
+    public static CaptureTarget Open(string path) => Open(path, FileMode.Create);
+
+    /// <summary>A file that another process writes: nothing is written to it before <see cref="GoOn"/>.</summary>
+    /// <exception cref="PortException">The file cannot be opened.</exception>
+    public static CaptureTarget Continue(string path)
+    {
+        CaptureTarget target = Open(path, FileMode.OpenOrCreate);
+        target._hasHead = true;
+        return target;
+    }
+
+    /// <summary>Goes on behind what the other process wrote. A file that is another one begins anew, as with <see cref="Open(string)"/>.</summary>
+    /// <param name="place">The other's <see cref="Place"/>.</param>
+    /// <param name="length">The other's <see cref="Length"/>.</param>
+    public void GoOn(string place, long length)
+    {
+        _length = place == Place && length <= RandomAccess.GetLength(_file!) ? length : 0;
+        _hasHead = _length > 0;
+        CutBack();
+    }
+
+    private static CaptureTarget Open(string path, FileMode mode)
     {
         try
         {
             NamedPipe? pipe = NamedPipe.Open(path);
-            return new CaptureTarget(pipe == null ? File.OpenHandle(path, FileMode.Create, FileAccess.Write, FileShare.Read) : null, pipe);
+            return new CaptureTarget(pipe == null ? File.OpenHandle(path, mode, FileAccess.Write, FileShare.Read) : null, pipe);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or ArgumentException or NotSupportedException)
         {

@@ -11,11 +11,8 @@ namespace Softswitch.Ports.Pcap;
 /// lacks packets stays said, because it stays so; a pipe's next reader gets a capture of its own.
 /// Threads: the worker and the writer meet under a lock taken once a batch and never held over a system call.
 /// </remarks>
-internal sealed class PcapWriterPort : VirtualPort
+internal sealed class PcapWriterPort : VirtualPort, IDeviceHandover
 {
-    /// <summary>What an offer of this backend is called.</summary>
-    public const string Offered = "pcap";
-
     // Some tens of milliseconds at a million small packets a second: a disk may be busy for that long.
     private const int BufferSize = 4 << 20;
     private static readonly TimeSpan FlushInterval = TimeSpan.FromMilliseconds(500);
@@ -65,31 +62,29 @@ internal sealed class PcapWriterPort : VirtualPort
     /// <exception cref="PortException">The file cannot be made, or nobody reads the pipe.</exception>
     public static PcapWriterPort Open(string name, string path, TimeProvider? time = null) => new(name, path, CaptureTarget.Open(path), time);
 
-    /// <summary>Goes on writing another process's file, once it is told to.</summary>
-    /// <exception cref="InvalidDataException">The offer is none of this backend's. Its descriptor stays the caller's.</exception>
-    public static PcapWriterPort Take(string name, string path, DeviceOffer offer) => offer.Descriptors is [int file]
-        ? new PcapWriterPort(name, path, CaptureTarget.Of(file))
-        : throw new InvalidDataException("it comes without its file");
+    /// <summary>The same for a file that another process still writes: nothing is written before <see cref="Adopt"/>.</summary>
+    /// <exception cref="PortException">The file cannot be opened.</exception>
+    public static PcapWriterPort Continue(string name, string path) => new(name, path, CaptureTarget.Continue(path));
 
-    protected override string OfferKind => Offered;
+    /// <summary>Another process opens the file, too, and goes on behind what is in it.</summary>
+    public override IDeviceHandover Handover => this;
 
-    public override DeviceOffer Offer() => _target.Descriptor is int file
-        ? base.Offer() with { Descriptors = [file] }
-        : throw new NotSupportedException("its pipe has one writer");
+    public DeviceOffer Offer() => _target.MayWait ? throw new NotSupportedException("its pipe has one writer") : DeviceOffer.Anew;
 
-    protected override void Save(BinaryWriter record)
+    public void SaveState(BinaryWriter state)
     {
         Flush();
-        record.Write(_target.Length);
-        record.Write(_transmitErrors);
+        state.Write(_target.Place);
+        state.Write(_target.Length);
+        state.Write(_transmitErrors);
     }
 
-    protected override void Restore(BinaryReader record)
+    public void Adopt(BinaryReader state)
     {
         lock (_writing)
         {
-            _target.GoOn(record.ReadInt64());
-            _transmitErrors = record.ReadInt64();
+            _target.GoOn(state.ReadString(), state.ReadInt64());
+            _transmitErrors = state.ReadInt64();
             _fault = _transmitErrors == 0 ? null : Lacks("the process before this one could not write them");
         }
     }

@@ -11,11 +11,8 @@ namespace Softswitch.Ports.Pcap;
 /// Each receive copies: a frame's new owner may rewrite it. The capture's time stamps are not kept: this is the source of
 /// benchmarks. What is sent to the port is released; the switch's port counters count it.
 /// </remarks>
-internal sealed unsafe class ReplayPort : VirtualPort
+internal sealed unsafe class ReplayPort : VirtualPort, IDeviceHandover
 {
-    /// <summary>What an offer of this backend is called: its file is read again.</summary>
-    public const string Offered = "replay";
-
     private readonly FrameStore _store;
     private readonly bool _once;
     private byte* _next;
@@ -88,18 +85,19 @@ internal sealed unsafe class ReplayPort : VirtualPort
         return received;
     }
 
-    protected override string OfferKind => Offered;
+    /// <summary>Another process reads the file again, and goes on at the next frame.</summary>
+    public override IDeviceHandover Handover => this;
 
-    protected override void Save(BinaryWriter record)
+    public void SaveState(BinaryWriter state)
     {
-        record.Write(_index);
-        record.Write(_receiveDropped);
+        state.Write(_index);
+        state.Write(_receiveDropped);
     }
 
-    protected override void Restore(BinaryReader record)
+    public void Adopt(BinaryReader state)
     {
-        _index = Math.Min(record.ReadInt32(), _store.Lengths.Length); // the file may be another by now
-        _receiveDropped = record.ReadInt64();
+        _index = Math.Clamp(state.ReadInt32(), 0, _store.Lengths.Length); // the file may be another by now
+        _receiveDropped = state.ReadInt64();
         _next = _store.First;
         foreach (int length in _store.Lengths[.._index])
         {
@@ -116,7 +114,6 @@ internal sealed unsafe class ReplayPort : VirtualPort
             _disposed = true;
             _store.Dispose();
         }
-        base.Dispose(disposing);
         base.Dispose(disposing);
     }
 

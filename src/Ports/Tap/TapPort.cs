@@ -21,8 +21,6 @@ internal sealed unsafe class TapPort : IPortDevice, INetworkInterface, IDeviceHa
     /// <summary>What an offer of this backend is called.</summary>
     public const string OfferKind = "tap";
 
-    private const byte RecordVersion = 1;
-
     private const int ActivationMilliseconds = 1000;
 
     private const uint LoopbackIndex = 1; // in every network namespace
@@ -153,14 +151,14 @@ internal sealed unsafe class TapPort : IPortDevice, INetworkInterface, IDeviceHa
     /// <summary>Goes on with the descriptors of another process once it is told to: <see cref="IDeviceHandover.Adopt"/>.</summary>
     /// <param name="offer">As <see cref="Offer"/> made it, wherever the device is by now. Its descriptors stay the caller's if this throws.</param>
     /// <exception cref="PortException">The device is gone, or the system refuses.</exception>
-    /// <exception cref="InvalidDataException">It is of another version.</exception>
+    /// <exception cref="InvalidDataException">It makes no sense.</exception>
     public static TapPort Take(string port, DeviceOffer offer)
     {
         if (offer.Descriptors.Count == 0)
         {
             throw new InvalidDataException("it comes without descriptors");
         }
-        using BinaryReader record = DeviceRecord.Read(offer.Record, RecordVersion);
+        using BinaryReader record = offer.ReadRecord();
         LinuxInterface device = FindInterface(port, record.ReadInt32(), offer.Descriptors[0]);
         try
         {
@@ -174,33 +172,32 @@ internal sealed unsafe class TapPort : IPortDevice, INetworkInterface, IDeviceHa
         }
     }
 
-    public DeviceOffer Offer() => new(
-        OfferKind,
-        DeviceRecord.Write(RecordVersion, record =>
-        {
-            record.Write(_interface.Index);
-            record.Write(_made);
-            record.Write(_offloads);
-        }),
-        [.. _queues.Select(queue => queue.PollDescriptor)]);
+    public DeviceOffer Offer()
+    {
+        using DeviceRecord record = new();
+        record.Write(_interface.Index);
+        record.Write(_made);
+        record.Write(_offloads);
+        return new DeviceOffer(OfferKind, record.ToArray(), [.. _queues.Select(queue => queue.PollDescriptor)]);
+    }
 
-    public byte[] Rest() => DeviceRecord.Write(RecordVersion, record =>
+    public void SaveState(BinaryWriter state)
     {
         _ = _unread.Read();
         (long link, long queues, long count) = _unread.State;
-        record.Write(link);
-        record.Write(queues);
-        record.Write(count);
+        state.Write(link);
+        state.Write(queues);
+        state.Write(count);
         (bool wasUp, bool wasChanged) = _interface.Found;
-        record.Write(wasUp);
-        record.Write(wasChanged);
+        state.Write(wasUp);
+        state.Write(wasChanged);
         foreach (TapQueue queue in _queues)
         {
-            record.Write(queue.Losses.ReceiveDropped);
-            record.Write(queue.Losses.ReceiveErrors);
-            record.Write(queue.Losses.TransmitErrors);
+            state.Write(queue.Losses.ReceiveDropped);
+            state.Write(queue.Losses.ReceiveErrors);
+            state.Write(queue.Losses.TransmitErrors);
         }
-    });
+    }
 
     public void Yield()
     {
@@ -210,20 +207,19 @@ internal sealed unsafe class TapPort : IPortDevice, INetworkInterface, IDeviceHa
         }
     }
 
-    public void Adopt(ReadOnlySpan<byte> rest)
+    public void Adopt(BinaryReader state)
     {
-        using BinaryReader record = DeviceRecord.Read(rest, RecordVersion);
         lock (_lock)
         {
-            _unread.Restore((record.ReadInt64(), record.ReadInt64(), record.ReadInt64()));
-            _interface.RestoreFound(record.ReadBoolean(), record.ReadBoolean());
+            _unread.Restore((state.ReadInt64(), state.ReadInt64(), state.ReadInt64()));
+            _interface.RestoreFound(state.ReadBoolean(), state.ReadBoolean());
             foreach (TapQueue queue in _queues)
             {
                 queue.Losses = new PortCounters
                 {
-                    ReceiveDropped = record.ReadInt64(),
-                    ReceiveErrors = record.ReadInt64(),
-                    TransmitErrors = record.ReadInt64(),
+                    ReceiveDropped = state.ReadInt64(),
+                    ReceiveErrors = state.ReadInt64(),
+                    TransmitErrors = state.ReadInt64(),
                 };
             }
             _isOurs = true;

@@ -14,8 +14,6 @@ namespace Softswitch.Ports.Tunnels;
 /// </remarks>
 internal sealed class TunnelDevice : IPortDevice, IDeviceHandover
 {
-    private const byte RecordVersion = 1;
-
     private readonly Underlay _underlay;
     private readonly TunnelQueue[] _queues;
     private readonly ProtocolClaim? _claim;
@@ -85,22 +83,21 @@ internal sealed class TunnelDevice : IPortDevice, IDeviceHandover
 
     public PortLink ReadLink() => _underlay.LinkFor(Options.Remote, Overhead);
 
-    public DeviceOffer Offer() => new("tunnel", DeviceRecord.Write(RecordVersion, static _ => { }), []);
-
     /// <summary>Identifications go on, so that no fragment is taken for one of another packet's.</summary>
-    public byte[] Rest() => DeviceRecord.Write(RecordVersion, record => Array.ForEach(_queues, queue => record.Write(queue.Identification)));
-
-    public void Adopt(ReadOnlySpan<byte> rest)
+    public void SaveState(BinaryWriter state)
     {
-        using BinaryReader record = DeviceRecord.Read(rest, RecordVersion);
         foreach (TunnelQueue queue in _queues)
         {
-            queue.Identification = record.ReadUInt16();
+            state.Write(queue.Identification);
         }
     }
 
-    public void Yield()
+    public void Adopt(BinaryReader state)
     {
+        foreach (TunnelQueue queue in _queues)
+        {
+            queue.Identification = state.ReadUInt16();
+        }
     }
 
     public PortCounters ReadCounters() => default;

@@ -18,8 +18,6 @@ internal sealed class UnderlayDevice : IPortDevice, IDeviceHandover
     /// <summary>The first six bytes of a frame in memory: little-endian.</summary>
     public const ulong AddressMask = 0xffff_ffff_ffff;
 
-    private const byte RecordVersion = 1;
-
     private readonly IPortDevice _inner;
     private readonly Underlay _underlay;
     private ulong _address;
@@ -95,25 +93,22 @@ internal sealed class UnderlayDevice : IPortDevice, IDeviceHandover
 
     public DeviceOffer Offer() => _inner.Handover!.Offer();
 
-    public byte[] Rest() => DeviceRecord.Write(RecordVersion, record =>
+    public void SaveState(BinaryWriter state)
     {
-        byte[] inner = _inner.Handover!.Rest();
-        record.Write(inner.Length);
-        record.Write(inner);
-        _underlay.Neighbours.Save(record, _underlay.Milliseconds);
-        _underlay.PathMtus.Save(record, _underlay.Milliseconds);
-    });
+        _inner.Handover!.SaveState(state);
+        _underlay.Neighbours.Save(state, _underlay.Milliseconds);
+        _underlay.PathMtus.Save(state, _underlay.Milliseconds);
+    }
 
     public void Resume() => _inner.Handover!.Resume();
 
     public void Yield() => _inner.Handover!.Yield();
 
-    public void Adopt(ReadOnlySpan<byte> rest)
+    public void Adopt(BinaryReader state)
     {
-        using BinaryReader record = DeviceRecord.Read(rest, RecordVersion);
-        _inner.Handover!.Adopt(record.ReadBytes(record.ReadInt32()));
-        _underlay.Neighbours.Restore(record, _underlay.Milliseconds);
-        _underlay.PathMtus.Restore(record, _underlay.Milliseconds);
+        _inner.Handover!.Adopt(state);
+        _underlay.Neighbours.Restore(state, _underlay.Milliseconds);
+        _underlay.PathMtus.Restore(state, _underlay.Milliseconds);
     }
 
     public PortCounters ReadCounters() => _inner.ReadCounters();

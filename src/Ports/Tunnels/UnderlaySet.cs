@@ -28,26 +28,22 @@ internal sealed class UnderlaySet
     /// <summary>Opens a port in the calling thread's network namespace.</summary>
     /// <param name="number">The port's OpenFlow number.</param>
     /// <param name="beside">The port whose workers must serve this one too; null if any may.</param>
-    /// <param name="take">Makes a device of what another process has for a port; if the delegate is null, or returns null, the port is opened afresh.</param>
+    /// <param name="offer">What another process has for the port; null if none has it.</param>
     /// <exception cref="PortException">It cannot be opened; the message is one line that names the port and the reason.</exception>
-    public IPortDevice Open(
-        ushort number, PortSpec spec, FramePool pool, out ushort? beside, Func<ushort, PortSpec, Func<DeviceOffer, IPortDevice>, IPortDevice?>? take = null)
+    public IPortDevice Open(ushort number, PortSpec spec, FramePool pool, out ushort? beside, DeviceOffer? offer = null)
     {
         ArgumentNullException.ThrowIfNull(spec);
         lock (_lock)
         {
             if (spec.IsTunnel)
             {
-                ushort? via = null;
-                IPortDevice made = take?.Invoke(number, spec, _ => OpenTunnel(number, spec, out via)) ?? OpenTunnel(number, spec, out via);
-                beside = via;
-                return made;
+                return OpenTunnel(number, spec, out beside);
             }
             // An interface that returns finds its tunnels where they were.
             beside = _underlays.TryGetValue(number, out Underlay? known) && known.Tunnels.Devices is [{ Number: ushort tunnel }, ..] ? tunnel : null;
         }
         UnderlayOptions? options = UnderlayOptions.Read(spec);
-        IPortDevice device = take?.Invoke(number, spec, offer => PortFactory.Take(spec, pool, offer)) ?? PortFactory.Open(spec, pool, _cables);
+        IPortDevice device = offer == null ? PortFactory.Open(spec, pool, _cables) : PortFactory.Take(spec, pool, offer);
         try
         {
             return options == null ? device : Wrap(number, device, options);

@@ -5,7 +5,7 @@ using Softswitch.Ports.Linux.Sockets;
 namespace Softswitch.Ports.VhostUser;
 
 /// <content>
-/// Handed over, the port meets its front-end anew: by the socket it listens at, or by connecting, which succeeds when the giver hangs up.
+/// Handed over, the port meets its front-end anew: by the socket it listens at, or by connecting, which succeeds when the owner before hangs up.
 /// The rings tell where
 /// they are, and what the guest sends meanwhile waits in them.
 /// </content>
@@ -14,8 +14,6 @@ internal sealed unsafe partial class VhostUserPort
     /// <summary>What an offer of this backend is called.</summary>
     public const string OfferKind = "vhost-user";
 
-    private const byte RecordVersion = 1;
-
     private PortCounters _before; // of the processes that had it
     private volatile bool _isOurs = true;
 
@@ -23,10 +21,10 @@ internal sealed unsafe partial class VhostUserPort
 
     /// <summary>Goes on for another process once it is told to: <see cref="IDeviceHandover.Adopt"/>.</summary>
     /// <param name="offer">As <see cref="Offer"/> made it. Its descriptors stay the caller's if this throws.</param>
-    /// <exception cref="InvalidDataException">It is of another version.</exception>
+    /// <exception cref="InvalidDataException">It makes no sense.</exception>
     public static VhostUserPort Take(string port, DeviceOffer offer)
     {
-        using BinaryReader record = DeviceRecord.Read(offer.Record, RecordVersion);
+        using BinaryReader record = offer.ReadRecord();
         (string path, int queues, bool isServer) = (record.ReadString(), record.ReadInt32(), record.ReadBoolean());
         if (queues is < 1 or > MostQueues || offer.Descriptors.Count != (isServer ? 1 : 0))
         {
@@ -43,34 +41,32 @@ internal sealed unsafe partial class VhostUserPort
         }
     }
 
-    public DeviceOffer Offer() => new(
-        OfferKind,
-        DeviceRecord.Write(RecordVersion, record =>
-        {
-            record.Write(_path);
-            record.Write(Queues.Count);
-            record.Write(_listener != null);
-        }),
-        _listener == null ? [] : [_listener.Descriptor]);
+    public DeviceOffer Offer()
+    {
+        using DeviceRecord record = new();
+        record.Write(_path);
+        record.Write(Queues.Count);
+        record.Write(_listener != null);
+        return new DeviceOffer(OfferKind, record.ToArray(), _listener == null ? [] : [_listener.Descriptor]);
+    }
 
-    public byte[] Rest() => DeviceRecord.Write(RecordVersion, record =>
+    public void SaveState(BinaryWriter state)
     {
         PortCounters counters = ReadCounters();
-        record.Write(counters.ReceiveDropped);
-        record.Write(counters.ReceiveErrors);
-        record.Write(counters.TransmitErrors);
-    });
+        state.Write(counters.ReceiveDropped);
+        state.Write(counters.ReceiveErrors);
+        state.Write(counters.TransmitErrors);
+    }
 
     public void Yield() => _isOurs = false;
 
-    public void Adopt(ReadOnlySpan<byte> rest)
+    public void Adopt(BinaryReader state)
     {
-        using BinaryReader record = DeviceRecord.Read(rest, RecordVersion);
         _before = new PortCounters
         {
-            ReceiveDropped = record.ReadInt64(),
-            ReceiveErrors = record.ReadInt64(),
-            TransmitErrors = record.ReadInt64(),
+            ReceiveDropped = state.ReadInt64(),
+            ReceiveErrors = state.ReadInt64(),
+            TransmitErrors = state.ReadInt64(),
         };
         _isOurs = true;
         _thread.Start();

@@ -96,7 +96,7 @@ internal static class RunCommand
         using StreamLog log = StreamLog.ToStandardError(options.LogFormat, options.LogLevel);
         using AutoResetEvent reload = new(initialState: false); // signals that come while one is under way are one
         using var signal = new TerminationSignal(onReload: () => reload.Set());
-        using TakeOverTaker? taker = options.TakeOver is { } target ? TakeOverTaker.Begin(target, signal.Token) : null;
+        using HandoverTarget? taker = options.TakeOver is { } target ? HandoverTarget.Begin(target, signal.Token) : null;
         using Socket? listener = options.Web == null ? null : taker?.TakeListener(LabelOf(options.Web)) ?? OpenWeb(options.Web);
         Action<string> say = line => Say(line, log);
         using SwitchGroup group = SwitchGroup.Start(options with { IsNamedByDefault = true }, say, log, taker);

@@ -61,7 +61,7 @@ public sealed class FailedTakeOverTests
             case "claims a message of 2 GiB":
                 taker.SendGarbage([3, 0xff, 0xff, 0xff, 0x7f, (byte)'\n']);
                 break;
-            case "falls silent" when step is TakerStep.Loaded or TakerStep.AtRest: // the others are waited for without any lock, and for long
+            case "falls silent" when step is TakerStep.Loaded or TakerStep.Stopped: // the others are waited for without any lock, and for long
                 taker.AwaitEnd();
                 break;
         }

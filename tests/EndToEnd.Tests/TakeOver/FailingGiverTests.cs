@@ -1,7 +1,6 @@
 using System.Net.Sockets;
 using System.Text;
 using Softswitch.EndToEnd.Tests.Harness;
-using Softswitch.Hosting.State;
 using Softswitch.Hosting.TakeOver;
 using Softswitch.Ports.Linux.Processes;
 using Softswitch.Ports.Linux.Sockets;
@@ -23,8 +22,8 @@ public sealed class FailingGiverTests
     [InlineData("offers a port that makes no sense")]
     [InlineData("hangs up before the table")]
     [InlineData("has entries that make no sense")]
-    [InlineData("hangs up at rest")]
-    [InlineData("rests where nothing is")]
+    [InlineData("hangs up while stopped")]
+    [InlineData("stopped where nothing is")]
     public void The_new_switch_ends_with_one_line(string way)
     {
         Softswitch.Testing.Needs.Xdp("ethtool");
@@ -56,7 +55,7 @@ public sealed class FailingGiverTests
     {
         using Socket client = listener.Accept();
         using DescriptorSocket socket = DescriptorSocket.Of((int)client.Handle);
-        using TakeOverChannel channel = new(socket, 1 << 20);
+        using HandoverChannel channel = new(socket, 1 << 20);
         byte[] next = new byte[1];
         do
         {
@@ -73,7 +72,7 @@ public sealed class FailingGiverTests
         }
     }
 
-    private static void Answer(DescriptorSocket socket, TakeOverChannel channel, string way, string network)
+    private static void Answer(DescriptorSocket socket, HandoverChannel channel, string way, string network)
     {
         switch (way)
         {
@@ -95,49 +94,46 @@ public sealed class FailingGiverTests
                 socket.Send(Encoding.UTF8.GetBytes(string.Concat(Enumerable.Repeat("garbage", 1000))), [], Patience);
                 return;
             case "offers what is cut short":
-                channel.Send(TakeOverMessage.Switch, [1, 2, 3, 4, 5, 6, 7, 8, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff], Patience);
+                channel.Payload.Write([1, 2, 3, 4, 5, 6, 7, 8, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff]);
+                channel.Send(HandoverMessage.Switch, Patience);
                 return;
         }
-        channel.Send(TakeOverMessage.Switch, Patience, to =>
-        {
-            to.Write(42UL);
-            to.Write(string.Empty);
-            to.Write("giver");
-            to.Write(1024);
-            to.Write(2048);
-            to.Write(FlowEntryCodec.Version);
-            to.Write(network);
-        });
+        BinaryWriter to = channel.Payload;
+        to.Write(42UL);
+        to.Write(string.Empty);
+        to.Write("giver");
+        to.Write(1024);
+        to.Write(2048);
+        to.Write(network);
+        channel.Send(HandoverMessage.Switch, Patience);
         if (way == "offers a port that makes no sense")
         {
-            channel.Send(TakeOverMessage.Port, Patience, to =>
-            {
-                to.Write((ushort)1);
-                to.Write("packet:s1");
-                to.Write(string.Empty);
-                to.Write("packet");
-                to.Write(3);
-                to.Write([1, 2, 3]);
-            });
+            to.Write((ushort)1);
+            to.Write("packet:s1");
+            to.Write(string.Empty);
+            to.Write("packet");
+            to.Write(3);
+            to.Write([1, 2, 3]);
+            channel.Send(HandoverMessage.Port, Patience);
         }
-        channel.Send(TakeOverMessage.OfferEnd, [], Patience);
-        channel.Expect(TakeOverMessage.Begin, Patience);
+        channel.Send(HandoverMessage.OfferEnd, Patience);
+        channel.Expect(HandoverMessage.Opened, Patience);
         if (way == "hangs up before the table")
         {
             return;
         }
         if (way == "has entries that make no sense")
         {
-            channel.Send(TakeOverMessage.Entries, Encoding.UTF8.GetBytes("entries"), Patience);
+            to.Write(Encoding.UTF8.GetBytes("entries"));
+            channel.Send(HandoverMessage.Entries, Patience);
         }
-        channel.Send(TakeOverMessage.EntriesEnd, [], Patience);
-        channel.Expect(TakeOverMessage.Prepared, Patience);
-        if (way == "rests where nothing is")
+        channel.Send(HandoverMessage.EntriesEnd, Patience);
+        channel.Expect(HandoverMessage.Loaded, Patience);
+        if (way == "stopped where nothing is")
         {
-            channel.Send(TakeOverMessage.DeviceRest, [1], Patience);
-            channel.Send(TakeOverMessage.Rest, [1, 2, 3], Patience);
-            channel.Send(TakeOverMessage.Counts, [1, 2, 3], Patience);
-            channel.Expect(TakeOverMessage.Mine, Patience);
+            to.Write([1, 2, 3]);
+            channel.Send(HandoverMessage.State, Patience);
+            channel.Expect(HandoverMessage.Taken, Patience);
         }
     }
 }

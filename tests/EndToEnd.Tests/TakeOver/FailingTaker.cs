@@ -12,12 +12,12 @@ internal sealed class FailingTaker : IDisposable
     private const int Patience = 20_000;
 
     private readonly DescriptorSocket _socket;
-    private readonly TakeOverChannel _channel;
+    private readonly HandoverChannel _channel;
 
     private FailingTaker(string path)
     {
         _socket = DescriptorSocket.Connect(path);
-        _channel = new TakeOverChannel(_socket, 1 << 30);
+        _channel = new HandoverChannel(_socket, 1 << 30);
     }
 
     /// <summary>Connects, as soon as the switch is through with those before, and goes as far as a step.</summary>
@@ -75,23 +75,23 @@ internal sealed class FailingTaker : IDisposable
     {
         if (step >= TakerStep.Offered)
         {
-            _socket.Send(Encoding.UTF8.GetBytes($"{TakeOverTaker.Verb}{TakeOverChannel.Version}\n"), [], Patience);
+            _socket.Send(Encoding.UTF8.GetBytes($"{HandoverTarget.Verb}{HandoverChannel.Version}\n"), [], Patience);
             Assert.Equal("ok", ReadLine());
-            ReceiveUpTo(TakeOverMessage.OfferEnd);
+            ReceiveUpTo(HandoverMessage.OfferEnd);
         }
         if (step >= TakerStep.Loaded)
         {
-            _channel.Send(TakeOverMessage.Begin, [], Patience);
-            ReceiveUpTo(TakeOverMessage.EntriesEnd);
+            _channel.Send(HandoverMessage.Opened, Patience);
+            ReceiveUpTo(HandoverMessage.EntriesEnd);
         }
-        if (step >= TakerStep.AtRest)
+        if (step >= TakerStep.Stopped)
         {
-            _channel.Send(TakeOverMessage.Prepared, [], Patience);
-            ReceiveUpTo(TakeOverMessage.Counts);
+            _channel.Send(HandoverMessage.Loaded, Patience);
+            ReceiveUpTo(HandoverMessage.State);
         }
     }
 
-    private void ReceiveUpTo(TakeOverMessage last)
+    private void ReceiveUpTo(HandoverMessage last)
     {
         while (Receive() != last)
         {
@@ -99,9 +99,9 @@ internal sealed class FailingTaker : IDisposable
         }
     }
 
-    private TakeOverMessage Receive()
+    private HandoverMessage Receive()
     {
-        TakeOverMessage kind = _channel.Receive(Patience, out _, out int[] descriptors);
+        HandoverMessage kind = _channel.Receive(Patience, out _, out int[] descriptors);
         Array.ForEach(descriptors, descriptor => _ = Libc.close(descriptor));
         return kind;
     }
@@ -128,5 +128,5 @@ internal enum TakerStep
     Connected,
     Offered,
     Loaded,
-    AtRest,
+    Stopped,
 }

@@ -141,7 +141,7 @@ public sealed class AfPacketGrowthTests : VethTests
     private AfPacketPort HandOver(AfPacketPort giver, DeviceOffer offer)
     {
         AfPacketPort taker = Space.Run(() => AfPacketPort.Take("near", offer));
-        taker.Adopt(giver.Rest());
+        taker.Adopt(giver.SaveState());
         giver.Yield();
         giver.Dispose();
         _ports.Remove(giver);

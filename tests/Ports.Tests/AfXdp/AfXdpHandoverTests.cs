@@ -51,7 +51,7 @@ public sealed class AfXdpHandoverTests : IDisposable
                 there.Expect(50); // it goes on meanwhile
                 side.StopForwarding();
                 Assert.Equal(Frames, side.AccountedFrames);
-                next.Adopt(side.Rest());
+                next.Adopt(side.SaveState());
                 Assert.Equal(Frames, next.AccountedFrames);
                 next.Forward();
                 side.Yield();
@@ -70,7 +70,7 @@ public sealed class AfXdpHandoverTests : IDisposable
 
     [Theory]
     [InlineData("taken")]
-    [InlineData("resting")]
+    [InlineData("stopped")]
     [InlineData("adopted and given back")]
     public void A_taker_that_fails_leaves_everything_to_the_giver(string step)
     {
@@ -87,10 +87,10 @@ public sealed class AfXdpHandoverTests : IDisposable
             if (step != "taken")
             {
                 side.StopForwarding();
-                IReadOnlyList<byte[]> rests = side.Rest();
+                IReadOnlyList<byte[]> states = side.SaveState();
                 if (step == "adopted and given back")
                 {
-                    failing.Adopt(rests);
+                    failing.Adopt(states);
                     failing.Ports.ForEach(port => port.Handover.Yield());
                 }
             }
@@ -120,7 +120,7 @@ public sealed class AfXdpHandoverTests : IDisposable
             far.Send(TestPacket.Udp(srcPort: (ushort)i));
         }
         using XdpSide next = side.Take();
-        next.Adopt(side.Rest());
+        next.Adopt(side.SaveState());
         side.Yield();
         FrameCache frames = next.Pool.CreateCache();
         List<byte[]> got = [];
@@ -140,7 +140,7 @@ public sealed class AfXdpHandoverTests : IDisposable
         VethCable.Lay(_space.Network, "wide", _space.Network, "farw", queues: 4);
         XdpSide side = XdpSide.Open(_space, Frames, new AfXdpOptions(128, 128), "wide");
         using XdpSide next = side.Take();
-        next.Adopt(side.Rest());
+        next.Adopt(side.SaveState());
         side.Yield();
         AfXdpPort port = next.Ports[0];
         Assert.Equal(4, port.Queues.Count);
@@ -162,7 +162,7 @@ public sealed class AfXdpHandoverTests : IDisposable
         XdpSide side = Open();
         using XdpSide next = side.Take();
         Assert.Contains("is to be added afterwards", Assert.Throws<PortException>(() => next.AddPort("new", Options)).Message, StringComparison.Ordinal);
-        next.Adopt(side.Rest());
+        next.Adopt(side.SaveState());
         side.Yield();
         AfXdpPort added = next.AddPort("new", Options);
         Assert.Contains("shared umem", added.Backend, StringComparison.Ordinal);

@@ -65,13 +65,13 @@ internal sealed class XdpSide : IDisposable
         return (AfXdpPort)_space.Run(() => PortFactory.Take(spec, pool, offer.Sent()));
     }
 
-    public IReadOnlyList<byte[]> Rest() => [.. Ports.Select(port => port.Handover.Rest())];
+    public IReadOnlyList<byte[]> SaveState() => [.. Ports.Select(port => port.Handover.SaveState())];
 
-    public void Adopt(IReadOnlyList<byte[]> rests)
+    public void Adopt(IReadOnlyList<byte[]> states)
     {
         for (int i = 0; i < Ports.Count; i++)
         {
-            Ports[i].Handover.Adopt(rests[i]);
+            Ports[i].Handover.Adopt(states[i]);
         }
         Pool.FreeUnclaimed();
     }

@@ -70,24 +70,25 @@ public sealed class PcapWriterPortTests : PortTransmitContract, IDisposable
     [Fact]
     public void A_file_that_lacks_packets_says_so_for_good_though_later_ones_find_room_and_so_says_who_takes_it_over()
     {
-        using PcapWriterPort port = PcapWriterPort.Take("pcap", "small.pcap", FileThatCannotGrow(4096));
-        port.Adopt(DeviceRecord.Write(1, record =>
-        {
-            record.Write(0L);
-            record.Write(0L);
-        }));
+        string small = FileThatCannotGrow(4096);
+        using PcapWriterPort port = PcapWriterPort.Continue("pcap", small);
+        using DeviceRecord empty = new();
+        empty.Write("the file of a switch before");
+        empty.Write(0L);
+        empty.Write(0L);
+        port.Adopt(empty.ToArray());
         SendAndFlush(port, 60);
         Assert.Null(port.Fault);
         SendAndFlush(port, 5000);
         string fault = Assert.IsType<string>(port.Fault);
-        Assert.StartsWith("small.pcap lacks packets: ", fault, StringComparison.Ordinal);
+        Assert.StartsWith($"{small} lacks packets: ", fault, StringComparison.Ordinal);
         SendAndFlush(port, 60);
         Assert.Equal(fault, port.Fault);
         Assert.Equal(1, port.ReadCounters().TransmitErrors);
 
-        using PcapWriterPort next = PcapWriterPort.Take("pcap", "small.pcap", FileThatCannotGrow(4096));
-        next.Adopt(port.Rest());
-        Assert.StartsWith("small.pcap lacks packets: ", next.Fault, StringComparison.Ordinal);
+        using PcapWriterPort next = PcapWriterPort.Continue("pcap", small);
+        next.Adopt(port.SaveState());
+        Assert.StartsWith($"{small} lacks packets: ", next.Fault, StringComparison.Ordinal);
     }
 
     private void SendAndFlush(PcapWriterPort port, int length)
@@ -97,8 +98,7 @@ public sealed class PcapWriterPortTests : PortTransmitContract, IDisposable
     }
 
     /// <summary>As a disk that has room for small writes and for no large one.</summary>
-    private static DeviceOffer FileThatCannotGrow(nuint bytes) =>
-        new(PcapWriterPort.Offered, [], [SharedMemory.TryCreateDescriptor("small", bytes, flags: 0, out _)]);
+    private static string FileThatCannotGrow(nuint bytes) => $"/proc/self/fd/{SharedMemory.TryCreateDescriptor("small", bytes, flags: 0, out _)}";
 
     [Fact]
     public void A_pipe_that_nobody_reads_is_refused_at_once()

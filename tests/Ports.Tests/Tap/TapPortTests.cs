@@ -161,7 +161,7 @@ public sealed class TapPortTests : IDisposable
         }
         DeviceOffer offer = giver.Offer();
         using TapPort taker = _space.Run(() => TapPort.Take("tap:here", offer.Sent()));
-        taker.Adopt(giver.Rest());
+        taker.Adopt(giver.SaveState());
         giver.Yield();
         Assert.Equal(("here", giver.HardwareAddress, false), (taker.Name, taker.HardwareAddress, taker.ReadLink().Up));
         elsewhere.BringUp("here");

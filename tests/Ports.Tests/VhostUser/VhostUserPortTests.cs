@@ -87,7 +87,7 @@ public sealed class VhostUserPortTests : IDisposable
 
         using VhostUserPort taker = VhostUserPort.Take("p", giver.Offer().Sent());
         Assert.True(nic.TrySend(TestPacket.Udp(src: 1, dst: 2))); // meanwhile
-        taker.Adopt(giver.Rest());
+        taker.Adopt(giver.SaveState());
         giver.Yield();
         giver.Dispose();
         Eventually.True(before.IsHungUp, "the giver hangs up");
