@@ -81,20 +81,21 @@ internal sealed class HandoverTarget : IDisposable
     public static HandoverTarget Begin(string source, CancellationToken stop)
     {
         string path = ControlSockets.Find(source)["unix:".Length..];
+        DescriptorSocket socket;
         try
         {
-            return Begin(source, Connect(path), stop);
+            socket = Connect(path);
         }
         catch (Exception e) when (IsFailure(e))
         {
-            throw new OptionException($"--take-over: '{source}': {e.Message}", e);
+            throw Refused(source, e.Message);
         }
+        return Begin(source, socket, stop);
     }
 
     /// <summary>The same by a connection that has agreed to be a hand-over's.</summary>
     /// <param name="socket">Is the hand-over's from here on.</param>
-    /// <exception cref="IOException">The running switch is gone, or refuses.</exception>
-    /// <exception cref="InvalidDataException">What it says makes no sense, or it is in another network namespace.</exception>
+    /// <exception cref="OptionException">The running switch is gone or refuses, or is in another network namespace.</exception>
     internal static HandoverTarget Begin(string source, DescriptorSocket socket, CancellationToken stop)
     {
         HandoverTarget target = new(source, new HandoverChannel(socket, MostBytes), stop);
@@ -105,14 +106,14 @@ internal sealed class HandoverTarget : IDisposable
         }
         catch (Exception e) when (IsFailure(e))
         {
-            target._channel.Fail(e.Message); // its log says why, too
+            OptionException failure = target.Fail(e); // its log says why, too
             target.Dispose();
-            throw;
+            throw failure;
         }
     }
 
     /// <summary>The error for an option that does not go with the running switch.</summary>
-    public OptionException Refuse(string reason) => new($"--take-over: '{Source}': {reason}");
+    public OptionException Refuse(string reason) => Refused(Source, reason);
 
     /// <summary>Maps the running switch's packet memory.</summary>
     /// <exception cref="OptionException">The system refuses, or the size is another.</exception>
@@ -398,6 +399,8 @@ internal sealed class HandoverTarget : IDisposable
         _channel.Fail(e.Message);
         return Refuse(e.Message);
     }
+
+    private static OptionException Refused(string source, string reason) => new($"--take-over: '{source}': {reason}");
 
     private static bool IsFailure(Exception e) => e is IOException or InvalidDataException or FormatException or ArgumentException;
 }

@@ -47,7 +47,6 @@ internal sealed class CaptureTarget : IDisposable
     {
         _length = place == Place && length <= RandomAccess.GetLength(_file!) ? length : 0;
         _hasHead = _length > 0;
-        CutBack();
     }
 
     private static CaptureTarget Open(string path, FileMode mode)
@@ -70,12 +69,14 @@ internal sealed class CaptureTarget : IDisposable
         string? failure = null;
         if (!_hasHead)
         {
+            CutBack();
             Span<byte> head = stackalloc byte[PcapFormat.FileHeaderLength];
             PcapFormat.WriteFileHead(head);
             failure = WriteBytes(head);
+            _hasHead = failure == null;
         }
         failure ??= records.IsEmpty ? null : WriteBytes(records);
-        _hasHead = _pipe != null ? failure == null : _length > 0;
+        _hasHead &= _pipe == null || failure == null;
         return failure;
     }
 
@@ -107,11 +108,15 @@ internal sealed class CaptureTarget : IDisposable
         }
     }
 
+    /// <summary>Nothing but whole records stays in a file.</summary>
     private void CutBack()
     {
         try
         {
-            RandomAccess.SetLength(_file!, _length);
+            if (_file != null)
+            {
+                RandomAccess.SetLength(_file, _length);
+            }
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or NotSupportedException)
         {

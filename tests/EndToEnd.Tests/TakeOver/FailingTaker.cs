@@ -28,19 +28,6 @@ internal sealed class FailingTaker : IDisposable
         return taker!;
     }
 
-    /// <summary>Sends bytes that are no message. The other end may be gone by then.</summary>
-    public void SendGarbage(ReadOnlySpan<byte> bytes)
-    {
-        try
-        {
-            _socket.Send(bytes, [], Patience);
-        }
-        catch (SystemCallException)
-        {
-            // it has heard enough
-        }
-    }
-
     /// <summary>Waits until the other end hangs up or says that it failed.</summary>
     public void AwaitEnd()
     {

@@ -72,41 +72,6 @@ public sealed class VhostUserPortTests : IDisposable
         }
     }
 
-    [Theory]
-    [InlineData(false)]
-    [InlineData(true)]
-    public void Another_process_goes_on_with_the_guest_and_with_the_counters(bool isServer)
-    {
-        using UnixListener? listener = isServer ? null : UnixListener.Open(Socket);
-        using VhostUserPort giver = Open(isServer);
-        using VhostFrontEnd before = Meet(listener);
-        GuestNic nic = Start(before, giver);
-        AssertPassesBothWays(giver, nic);
-        nic.TrySend([1]); // no frame: an error
-        Assert.Equal(0, giver.Queues[0].Receive(new PacketBatch(), _frames));
-
-        using VhostUserPort taker = VhostUserPort.Take("p", giver.Offer().Sent());
-        Assert.True(nic.TrySend(TestPacket.Udp(src: 1, dst: 2))); // meanwhile
-        taker.Adopt(giver.SaveState());
-        giver.Yield();
-        giver.Dispose();
-        Eventually.True(before.IsHungUp, "the giver hangs up");
-        using VhostFrontEnd after = Meet(listener);
-        Start(after, taker, nic);
-        Assert.Equal(TestPacket.Udp(src: 1, dst: 2), Receive(taker));
-        AssertPassesBothWays(taker, nic);
-        Assert.Equal(1, taker.ReadCounters().ReceiveErrors);
-    }
-
-    [Fact]
-    public void A_taker_that_is_not_told_to_go_on_leaves_the_socket_to_the_giver()
-    {
-        using VhostUserPort giver = Open(isServer: true);
-        VhostUserPort.Take("p", giver.Offer().Sent()).Dispose();
-        using VhostFrontEnd guest = VhostFrontEnd.Connect(Socket, _memory);
-        Start(guest, giver);
-    }
-
     [Fact]
     public void A_second_front_end_waits_until_the_first_is_gone()
     {
