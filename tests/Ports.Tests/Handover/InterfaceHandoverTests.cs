@@ -78,7 +78,8 @@ internal class InterfaceHarness : HandoverHarness
         if (withCable)
         {
             VethCable.Lay(_space.Network, "near", _space.Network, "far");
-            _space.AwaitUp("near"); // before, what it sends is lost
+            _space.AwaitUp("near");
+            _space.Links.SetUp("near", false); // the first owner brings it up, and the last one leaves it down
         }
     }
 
@@ -91,6 +92,13 @@ internal class InterfaceHarness : HandoverHarness
         _far?.Dispose();
         base.Dispose();
         _space.Dispose();
+    }
+
+    protected override IPortDevice OpenDevice(FramePool pool)
+    {
+        IPortDevice device = base.OpenDevice(pool);
+        device.SetAdministrativeState(up: true);
+        return device;
     }
 
     protected override IPortDevice Enter(Func<IPortDevice> open) => _space.Run(open);
