@@ -110,11 +110,7 @@ internal sealed class DatapathHandover(DatapathControl control, WorkerShared sha
         account.Egress.CountDrops(DropReason.TunnelUnreachable, (long)account.Egress.Held - scheduled);
         account.Ingress.Held = account.Egress.Held = 0;
         account.Save(to);
-        PortCounters device = port.Device.ReadCounters();
-        to.Write(device.ReceiveDropped);
-        to.Write(device.ReceiveErrors);
-        to.Write(device.TransmitErrors);
-        to.Write(device.TransmitDropped);
+        port.Device.ReadCounters().Save(to);
         SavePacketIns(to, port.PacketIns);
         QueueSetup[] queues = port.QueueSettings?.Queues ?? [];
         to.Write(queues.Length);
@@ -140,13 +136,7 @@ internal sealed class DatapathHandover(DatapathControl control, WorkerShared sha
         PortConfig config = (PortConfig)from.ReadUInt32() & PortConfig.All;
         PortAccount account = default;
         account.Restore(from, reasons);
-        PortCounters device = new()
-        {
-            ReceiveDropped = from.ReadInt64(),
-            ReceiveErrors = from.ReadInt64(),
-            TransmitErrors = from.ReadInt64(),
-            TransmitDropped = from.ReadInt64(),
-        };
+        PortCounters device = PortCounters.Read(from);
         SwitchPort? port = isSame(number) ? shared.Ports.Find(number) : null;
         if (port != null)
         {

@@ -23,6 +23,24 @@ internal struct PortCounters
 
     /// <summary>All that passed, what workers count included, where hardware forwards past them; null elsewhere.</summary>
     public PortTraffic? Traffic;
+
+    /// <summary>Writes what a device counted, <see cref="Traffic"/> aside, for another process to go on from.</summary>
+    public readonly void Save(BinaryWriter to)
+    {
+        to.Write(ReceiveDropped);
+        to.Write(ReceiveErrors);
+        to.Write(TransmitErrors);
+        to.Write(TransmitDropped);
+    }
+
+    /// <summary>What <see cref="Save"/> wrote.</summary>
+    public static PortCounters Read(BinaryReader from) => new()
+    {
+        ReceiveDropped = from.ReadInt64(),
+        ReceiveErrors = from.ReadInt64(),
+        TransmitErrors = from.ReadInt64(),
+        TransmitDropped = from.ReadInt64(),
+    };
 }
 
 /// <summary>Packets and bytes in both directions.</summary>

@@ -85,13 +85,8 @@ internal sealed partial class AfPacketPort
             _queue.Save(state);
             state.Write(_ringDrops);
             state.Write(_transmitDropped);
-            (long link, long queue, long count) = _unsent.State;
-            state.Write(link);
-            state.Write(queue);
-            state.Write(count);
-            (bool wasUp, bool wasChanged) = _interface.Found;
-            state.Write(wasUp);
-            state.Write(wasChanged);
+            _unsent.Save(state);
+            _interface.SaveFound(state);
         }
     }
 
@@ -109,7 +104,6 @@ internal sealed partial class AfPacketPort
         lock (_sync)
         {
             _isOurs = false;
-            _interface.Leave();
         }
     }
 
@@ -120,8 +114,8 @@ internal sealed partial class AfPacketPort
             _queue.Restore(state);
             _ringDrops = state.ReadInt64();
             _transmitDropped = state.ReadInt64();
-            _unsent.Restore((state.ReadInt64(), state.ReadInt64(), state.ReadInt64()));
-            _interface.RestoreFound(state.ReadBoolean(), state.ReadBoolean());
+            _unsent.Restore(state);
+            _interface.RestoreFound(state);
             _lock.Own();
             _isOurs = true;
         }

@@ -86,9 +86,7 @@ internal sealed partial class AfXdpPort : IDeviceHandover
 
     public void SaveState(BinaryWriter state)
     {
-        (bool wasUp, bool wasChanged) = _interface.Found;
-        state.Write(wasUp);
-        state.Write(wasChanged);
+        _interface.SaveFound(state);
         state.Write(_parts.VlanOffload!.IsOwed);
         _parts.Sockets.ForEach(socket => socket.Queue.Save(state));
     }
@@ -106,12 +104,9 @@ internal sealed partial class AfXdpPort : IDeviceHandover
     {
         lock (_lock)
         {
-            bool wasUp = state.ReadBoolean();
-            bool wasChanged = state.ReadBoolean();
-            bool isOwed = state.ReadBoolean();
+            _interface.RestoreFound(state);
+            _parts.VlanOffload!.IsOwed = state.ReadBoolean();
             _parts.Sockets.ForEach(socket => socket.Queue.Restore(state));
-            _interface.RestoreFound(wasUp, wasChanged);
-            _parts.VlanOffload!.IsOwed = isOwed;
             _parts.Lock!.Own();
             _parts.Share(false);
         }

@@ -183,19 +183,11 @@ internal sealed unsafe class TapPort : IPortDevice, INetworkInterface, IDeviceHa
 
     public void SaveState(BinaryWriter state)
     {
-        _ = _unread.Read();
-        (long link, long queues, long count) = _unread.State;
-        state.Write(link);
-        state.Write(queues);
-        state.Write(count);
-        (bool wasUp, bool wasChanged) = _interface.Found;
-        state.Write(wasUp);
-        state.Write(wasChanged);
+        _unread.Save(state);
+        _interface.SaveFound(state);
         foreach (TapQueue queue in _queues)
         {
-            state.Write(queue.Losses.ReceiveDropped);
-            state.Write(queue.Losses.ReceiveErrors);
-            state.Write(queue.Losses.TransmitErrors);
+            queue.Losses.Save(state);
         }
     }
 
@@ -211,16 +203,11 @@ internal sealed unsafe class TapPort : IPortDevice, INetworkInterface, IDeviceHa
     {
         lock (_lock)
         {
-            _unread.Restore((state.ReadInt64(), state.ReadInt64(), state.ReadInt64()));
-            _interface.RestoreFound(state.ReadBoolean(), state.ReadBoolean());
+            _unread.Restore(state);
+            _interface.RestoreFound(state);
             foreach (TapQueue queue in _queues)
             {
-                queue.Losses = new PortCounters
-                {
-                    ReceiveDropped = state.ReadInt64(),
-                    ReceiveErrors = state.ReadInt64(),
-                    TransmitErrors = state.ReadInt64(),
-                };
+                queue.Losses = PortCounters.Read(state);
             }
             _isOurs = true;
         }

@@ -50,24 +50,13 @@ internal sealed unsafe partial class VhostUserPort
         return new DeviceOffer(OfferKind, record.ToArray(), _listener == null ? [] : [_listener.Descriptor]);
     }
 
-    public void SaveState(BinaryWriter state)
-    {
-        PortCounters counters = ReadCounters();
-        state.Write(counters.ReceiveDropped);
-        state.Write(counters.ReceiveErrors);
-        state.Write(counters.TransmitErrors);
-    }
+    public void SaveState(BinaryWriter state) => ReadCounters().Save(state);
 
     public void Yield() => _isOurs = false;
 
     public void Adopt(BinaryReader state)
     {
-        _before = new PortCounters
-        {
-            ReceiveDropped = state.ReadInt64(),
-            ReceiveErrors = state.ReadInt64(),
-            TransmitErrors = state.ReadInt64(),
-        };
+        _before = PortCounters.Read(state);
         _isOurs = true;
         _thread.Start();
     }

@@ -175,19 +175,19 @@ internal sealed unsafe class LinuxInterface : IDisposable
         }
     }
 
-    /// <summary>How the interface was found, and whether that is to be restored: another process's to go on from, by <see cref="RestoreFound"/>.</summary>
-    public (bool WasUp, bool WasChanged) Found
+    /// <summary>Writes how the interface was found, and whether that is to be restored, for another process to do so.</summary>
+    public void SaveFound(BinaryWriter to)
     {
-        get
+        lock (_lock)
         {
-            lock (_lock)
-            {
-                return (_foundUp, _setUp);
-            }
+            to.Write(_foundUp);
+            to.Write(_setUp);
         }
     }
 
     /// <summary>Takes over what another process found and changed.</summary>
+    public void RestoreFound(BinaryReader from) => RestoreFound(from.ReadBoolean(), from.ReadBoolean());
+
     public void RestoreFound(bool wasUp, bool wasChanged)
     {
         lock (_lock)

@@ -53,23 +53,23 @@ internal sealed class LinkDrops : IDisposable
         }
     }
 
-    /// <summary>What the next count is the difference to, and the count: for another process to go on from, by <see cref="Restore"/>.</summary>
-    public (long Link, long Queue, long Count) State
-    {
-        get
-        {
-            lock (_lock)
-            {
-                return (_link, _queue, _count);
-            }
-        }
-    }
-
-    public void Restore((long Link, long Queue, long Count) state)
+    /// <summary>Writes the count now, and what the next is the difference to: for another process to go on from, by <see cref="Restore"/>.</summary>
+    public void Save(BinaryWriter to)
     {
         lock (_lock)
         {
-            (_link, _queue, _count) = state;
+            _ = Read();
+            to.Write(_link);
+            to.Write(_queue);
+            to.Write(_count);
+        }
+    }
+
+    public void Restore(BinaryReader from)
+    {
+        lock (_lock)
+        {
+            (_link, _queue, _count) = (from.ReadInt64(), from.ReadInt64(), from.ReadInt64());
         }
     }
 
