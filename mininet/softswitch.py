@@ -15,6 +15,8 @@ docs/mininet.md has the options and the limits.
 """
 
 import atexit
+import contextlib
+import http.client
 import json
 import os
 import re
@@ -25,6 +27,7 @@ import subprocess
 import sys
 import threading
 from collections import deque
+from urllib.parse import urlencode
 
 from mininet.link import Intf, Link, OVSLink, TCLink, TCULink
 from mininet.log import debug, error, info
@@ -114,25 +117,24 @@ class SwitchProcess:
         "Whether the process is there."
         return self._popen.poll() is None
 
-    def ask(self, request):
-        """Sends a request to the control socket and returns the lines of the answer.
+    def ask(self, path, body=None, method=None):
+        """Sends a request to the control socket and returns the answer.
 
-        request: '@NAME ' goes before one to a switch (docs/management.md)"""
-        answer = []
+        path: '/switch/NAME' goes before one to a switch (docs/management.md)
+        method: GET without a body, POST with one, unless given"""
+        method = method or ('GET' if body is None else 'POST')
         try:
-            with socket.socket(socket.AF_UNIX) as client:
-                client.settimeout(self.PATIENCE)
-                client.connect(self.pathOf(self.name, 'sock'))
-                client.sendall(request.encode() + b'\n')
-                for line in client.makefile(encoding='utf-8'):
-                    if line == 'ok\n':
-                        return answer
-                    if line == 'error\n':
-                        raise Exception('softswitch: %s: %s' % (request, '\n'.join(answer)))
-                    answer.append(line[1:].rstrip('\n'))
-        except OSError as e:
+            client = SocketConnection(self.pathOf(self.name, 'sock'), self.PATIENCE)
+            with contextlib.closing(client):
+                client.request(method, path, body and body.encode())
+                reply = client.getresponse()
+                answer = reply.read().decode()
+                if reply.status != 200:
+                    raise Exception('softswitch: %s %s %s: %s' % (method, path, body or '', answer.rstrip('\n')))
+                return answer
+        except (OSError, http.client.HTTPException) as e:
             if self.isRunning():
-                raise Exception('softswitch: %s: %s' % (request, e)) from e
+                raise Exception('softswitch: %s %s: %s' % (method, path, e)) from e
         raise Exception(self.obituary())
 
     @staticmethod
@@ -142,7 +144,7 @@ class SwitchProcess:
 
     def add(self, switch):
         "Adds a switch, given by its settings; returns when it forwards."
-        self.ask('switch add ' + json.dumps(switch))
+        self.ask('/api/switches', json.dumps(switch))
         self.switches[switch['name']] = unixSockets(switch)
 
     def remove(self, name):
@@ -150,7 +152,7 @@ class SwitchProcess:
         if set(self.switches) == {name} or not self.isRunning():
             self.end()
         elif name in self.switches:
-            self.ask('switch del ' + name)
+            self.ask('/api/switches?' + urlencode({'name': name}), method='DELETE')
             del self.switches[name]
 
     def end(self):
@@ -175,6 +177,21 @@ class SwitchProcess:
                 os.unlink(path)
             except OSError:
                 pass  # it was not there
+
+
+class SocketConnection(http.client.HTTPConnection):
+    "HTTP over a Unix socket."
+
+    def __init__(self, path, timeout):
+        "path: of the socket"
+        super().__init__('localhost', timeout=timeout)
+        self._path = path
+
+    def connect(self):
+        "See HTTPConnection."
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(self._path)
 
 
 def findProgram():
@@ -382,9 +399,9 @@ class Softswitch(Switch):
             del self._gone[number]  # the port waits for an interface of this name
         else:
             for old in [old for old, name in self._gone.items() if old == number or name == str(intf)]:
-                self.ask('port del %d' % old)
+                self._detach(old)
                 del self._gone[old]
-            self.ask('port add ' + (self._spec(intf) if number else str(intf)))
+            self.ask('/api/ports', self._spec(intf) if number else str(intf))
         if number:
             self._ports[number] = str(intf)
         if not isinstance(intf, PatchIntf):
@@ -401,7 +418,10 @@ class Softswitch(Switch):
         intf = self.nameToIntf.get(intf, intf)
         number = self.ports.get(intf)
         self._ports.pop(number, None)
-        self.ask('port del %s' % (number or intf))
+        self._detach(number or intf)
+
+    def _detach(self, port):
+        self.ask('/api/ports?' + urlencode({'port': port}), method='DELETE')
 
     # What it says
 
@@ -415,13 +435,13 @@ class Softswitch(Switch):
 
     def report(self):
         "Returns what `softswitch status --json` does, as a dict."
-        return json.loads(''.join(self.ask('report')))
+        return json.loads(self.ask('/api/report'))
 
-    def ask(self, request):
-        "Sends a request to the switch's control socket (docs/management.md) and returns the lines of the answer."
+    def ask(self, path, body=None, method=None):
+        "Sends a request to the switch, by the control socket (docs/management.md), and returns the answer."
         if not self.process:
             raise Exception('%s: was not started' % self)
-        return self.process.ask('@%s %s' % (self, request))
+        return self.process.ask('/switch/%s%s' % (self, path), body, method)
 
     def dpctl(self, *args):
         "Runs a command of ovs-ofctl's words, by `softswitch ofctl`, and returns what it says."

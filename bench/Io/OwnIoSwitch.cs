@@ -89,7 +89,7 @@ internal sealed class OwnIoSwitch : IoSwitch
 
     public override (TimeSpan Busy, TimeSpan Clock) ReadBusyTime()
     {
-        SwitchReport report = ControlClient.ReadReport($"unix:{_control}", Patience).Report;
+        SwitchReport report = ManagementClient.ReadReport($"unix:{_control}", Patience);
         return (TimeSpan.FromSeconds(report.Workers.Sum(worker => worker.BusySeconds)), TimeSpan.FromSeconds(report.UptimeSeconds));
     }
 

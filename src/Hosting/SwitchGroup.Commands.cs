@@ -1,10 +1,10 @@
 using System.Text.Json;
+using Microsoft.Extensions.Logging;
 using Softswitch.Datapath.Packets;
 using Softswitch.Hosting.Configuration;
 using Softswitch.Hosting.Logging;
 using Softswitch.Hosting.Management;
 using Softswitch.Hosting.Reports;
-using Softswitch.Hosting.TakeOver;
 using Softswitch.OfAgent.Agent;
 
 namespace Softswitch.Hosting;
@@ -29,60 +29,50 @@ public sealed partial class SwitchGroup
         }
     }
 
-    /// <summary>Does what a line of the control socket asks for. Threads: any.</summary>
-    internal ControlAnswer Execute(string request)
+    /// <summary>The only switch; null while there are none or several, those that failed or are being started counted.</summary>
+    internal SwitchHost? Alone => Count == 1 && Switches is [var one] ? one : null;
+
+    /// <summary>What is told of tools.</summary>
+    internal ILogger Log => _log;
+
+    /// <summary>Has tools served at the control socket, if there is one, by threads of the calling one's network namespace.</summary>
+    /// <param name="make">Makes the server, when the first tool comes.</param>
+    internal void Serve(Func<IConnectionServer> make) => Socket?.Serve(make);
+
+    /// <summary>Starts one more switch, as a tool asks for it; it forwards when this returns.</summary>
+    /// <param name="json">An object: names of options of <c>run</c> with a text or a list of texts.</param>
+    /// <returns>What it has open.</returns>
+    /// <exception cref="OptionException">A line for each option that is wrong, or for what cannot be had.</exception>
+    internal IReadOnlyList<string> AddForTool(string json)
     {
-        string? name = null;
-        if (request is [ControlProtocol.SwitchMark, .. var rest])
-        {
-            (name, request) = rest.Split(' ', 2) is [var first, var second] ? (first, second) : (rest, string.Empty);
-        }
-        if (IsForProcess(name, request))
-        {
-            return ControlCommands.Answer(_log, request, () => new ControlAnswer(true, Apply(name, request)));
-        }
-        SwitchHost? host = null;
-        ControlAnswer answer = ControlCommands.Answer(_log, request, () =>
-        {
-            host = name == null ? FindOnly(request) : FindRunning(name);
-            return default;
-        });
-        return host?.Execute(request) ?? answer;
+        CheckTakesTools();
+        List<string> said = [];
+        Add(ReadAdded(json), said.Add);
+        said.ForEach(line => HostLog.News(_log, line));
+        return said;
     }
 
-    private bool IsForProcess(string? name, string request) =>
-        request.StartsWith("switch ", StringComparison.Ordinal) || request == ControlProtocol.Reload
-        || request is ControlProtocol.ShowConfiguration or ControlProtocol.ShowWholeConfiguration
-        || (name == null && !HasOneSwitch && request is ControlProtocol.Report);
-
-    private IReadOnlyList<string> Apply(string? name, string request)
+    /// <summary>Ends a switch, as a tool asks for it.</summary>
+    /// <exception cref="OptionException">There is no such switch.</exception>
+    internal IReadOnlyList<string> RemoveForTool(string name)
     {
-        if (_endsWithSwitch && (request.StartsWith(ControlProtocol.AddSwitch, StringComparison.Ordinal) || request.StartsWith(ControlProtocol.DeleteSwitch, StringComparison.Ordinal)))
+        CheckTakesTools();
+        Remove(name);
+        HostLog.News(_log, $"switch {name}: removed");
+        return [$"switch {name}: removed"];
+    }
+
+    /// <summary>Has another process, which asks for the switch that has this one for itself, go on with it.</summary>
+    /// <param name="version">Of the protocol by which that process takes over.</param>
+    /// <exception cref="OptionException">There is no switch, or another one besides; or as <see cref="SwitchHost.BeginHandOver"/>.</exception>
+    internal void BeginHandOver(string version) => (Count > 0 && !HasOneSwitch ? throw NotAlone() : FindOnly()).BeginHandOver(version);
+
+    private void CheckTakesTools()
+    {
+        if (_endsWithSwitch)
         {
             throw new OptionException("the process has one switch, which is its program's own");
         }
-        if (request.StartsWith(ControlProtocol.AddSwitch, StringComparison.Ordinal))
-        {
-            List<string> said = [];
-            Add(ReadAdded(request[ControlProtocol.AddSwitch.Length..]), said.Add);
-            said.ForEach(line => HostLog.News(_log, line));
-            return said;
-        }
-        if (request.StartsWith(ControlProtocol.DeleteSwitch, StringComparison.Ordinal))
-        {
-            string gone = request[ControlProtocol.DeleteSwitch.Length..];
-            Remove(gone);
-            HostLog.News(_log, $"switch {gone}: removed");
-            return [$"switch {gone}: removed"];
-        }
-        return request switch
-        {
-            ControlProtocol.ListSwitches => [JsonSerializer.Serialize(ReadReport().Switches, ReportJson.Default.IReadOnlyListSwitchSummary)],
-            ControlProtocol.Report => [JsonSerializer.Serialize(ReadReport(), ReportJson.Default.GroupReport)],
-            ControlProtocol.Reload => Reload("reload"),
-            ControlProtocol.ShowConfiguration or ControlProtocol.ShowWholeConfiguration => DescribeOptions(request == ControlProtocol.ShowWholeConfiguration, name),
-            _ => throw new OptionException($"'{ControlCommands.Echo(request)}' is none of 'switch add {{...}}', 'switch del NAME', 'switch list'"),
-        };
     }
 
     /// <exception cref="OptionException">A line for each option that is wrong.</exception>
@@ -117,7 +107,8 @@ public sealed partial class SwitchGroup
     };
 
     /// <summary>The switch that is meant where none is named: the only one, or the one that the process is called by.</summary>
-    private SwitchHost FindOnly(string request)
+    /// <exception cref="OptionException">There is none, or the message lists those there are.</exception>
+    internal SwitchHost FindOnly()
     {
         string[] names;
         lock (_lock)
@@ -125,19 +116,22 @@ public sealed partial class SwitchGroup
             names = [.. _members.Select(member => member.Name)];
         }
         return names.Length == 1 ? FindRunning(names[0])
-            : names.Length > 0 && request.StartsWith(HandoverTarget.Verb, StringComparison.Ordinal) ? throw NotAlone()
             : names.Contains(Name) ? FindRunning(Name!)
             : throw new OptionException(names.Length == 0 ? "there is no switch in this process yet (softswitch switch add)" : $"which switch? there are {string.Join(", ", names)}");
     }
 
-    private SwitchHost FindRunning(string name)
+    /// <summary>Why <see cref="Find"/> has nothing for a name.</summary>
+    internal string WhyNot(string name)
     {
         lock (_lock)
         {
-            GroupMember member = _members.Find(member => member.Name == name) ?? throw NoSuchSwitch(name);
-            return member.Host ?? throw new OptionException($"switch '{name}': {(member.Failure is { } failure ? $"failed: {failure}" : "is being started")}");
+            return _members.Find(member => member.Name == name) is not { } member ? NoSuchSwitch(name).Message
+                : $"switch '{name}': {(member.Failure is { } failure ? $"failed: {failure}" : "is being started")}";
         }
     }
+
+    /// <exception cref="OptionException">There is no such switch, or it does not run.</exception>
+    private SwitchHost FindRunning(string name) => Find(name) ?? throw new OptionException(WhyNot(name));
 
     /// <summary>Reads the switches of this process. Threads: any.</summary>
     /// <param name="running">Those that end meanwhile are left out.</param>

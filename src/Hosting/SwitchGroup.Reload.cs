@@ -1,6 +1,5 @@
 using Softswitch.Hosting.Configuration;
 using Softswitch.Hosting.Logging;
-using Softswitch.Hosting.Management;
 using Softswitch.Hosting.Processes;
 
 namespace Softswitch.Hosting;
@@ -46,7 +45,7 @@ public sealed partial class SwitchGroup
         bool isAlone = HasOneSwitch;
         if (isAlone || name != null)
         {
-            SwitchHost one = name == null ? FindOnly(ControlProtocol.ShowConfiguration) : FindRunning(name);
+            SwitchHost one = name == null ? FindOnly() : FindRunning(name);
             return ConfigurationText.Lines(ReadOptions(one), [.. isAlone ? _pending : [], .. one.Pending], all);
         }
         GroupMember[] members;

@@ -26,7 +26,7 @@ public sealed partial class SwitchGroup
         }
         if (_options.IsPlain && !member.IsByHand)
         {
-            Socket = ProcessSocket.Open(_options.Control, _options.Name, _options.IsNamedByDefault ? name : null, Execute, taker, _say, _log, HostLog.NameTaken);
+            Socket = ProcessSocket.Open(_options.Control, _options.Name, _options.IsNamedByDefault ? name : null, taker, _say, _log, HostLog.NameTaken);
             name = Socket?.Name ?? name;
             Name = Socket?.Name;
         }
@@ -105,7 +105,7 @@ public sealed partial class SwitchGroup
         if (!_options.IsPlain)
         {
             Socket = ProcessSocket.Open(
-                _options.Control, _options.Name, _options.IsNamedByDefault ? DefaultName : null, Execute, taker, _say, _log, HostLog.ProcessNameTaken);
+                _options.Control, _options.Name, _options.IsNamedByDefault ? DefaultName : null, taker, _say, _log, HostLog.ProcessNameTaken);
             Name = Socket?.Name;
             _say(Resources.DescribeFrames());
         }

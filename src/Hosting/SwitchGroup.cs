@@ -7,6 +7,7 @@ using Softswitch.Hosting.Processes;
 using Softswitch.Hosting.Reports;
 using Softswitch.Hosting.TakeOver;
 using Softswitch.OfAgent.Agent;
+using Softswitch.OfAgent.Connections;
 using Softswitch.Ports;
 
 namespace Softswitch.Hosting;
@@ -114,7 +115,6 @@ public sealed partial class SwitchGroup : IDisposable, IAsyncDisposable
         try
         {
             group.StartAll(taker);
-            group.Socket?.Start();
             return group;
         }
         catch
@@ -200,7 +200,7 @@ public sealed partial class SwitchGroup : IDisposable, IAsyncDisposable
 
     /// <summary>A socket that the program listens by, to be handed over with the switch that has the process for itself.</summary>
     /// <param name="label">What a taker with the same options asks for it by.</param>
-    internal void AddListener(string label, System.Net.Sockets.Socket listener)
+    internal void AddListener(string label, ListeningSocket listener)
     {
         if (HasOneSwitch)
         {
@@ -260,27 +260,27 @@ public sealed partial class SwitchGroup : IDisposable, IAsyncDisposable
     }
 
     /// <summary>Holds what cannot be together with a switch that changes processes.</summary>
-    /// <exception cref="OptionException">The switch is not alone in its process.</exception>
+    /// <exception cref="OptionException">The switch is not alone in its process, or changes processes already.</exception>
     internal void SetHandingOver(bool isUnderWay)
     {
         lock (_lock)
         {
             if (isUnderWay)
             {
-                CheckAlone();
+                CheckHandOver();
             }
             _isHandingOver = isUnderWay;
         }
     }
 
-    /// <exception cref="OptionException">There is another switch in the process.</exception>
-    internal void CheckAlone()
+    /// <exception cref="OptionException">There is another switch in the process, or it changes processes already.</exception>
+    internal void CheckHandOver()
     {
         lock (_lock)
         {
-            if (!HasOneSwitch)
+            if (_isHandingOver || !HasOneSwitch)
             {
-                throw NotAlone();
+                throw _isHandingOver ? new OptionException("another process is taking it over already") : NotAlone();
             }
         }
     }

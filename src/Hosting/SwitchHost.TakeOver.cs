@@ -16,6 +16,8 @@ namespace Softswitch.Hosting;
 /// <content>A switch that changes processes: what it is to the side that hands it over, and what it does otherwise where it takes over.</content>
 public sealed partial class SwitchHost : IHandedOver
 {
+    private static readonly TimeSpan ConnectPatience = TimeSpan.FromSeconds(5);
+
     private readonly CancellationTokenSource _given = new();
     private readonly List<(string Label, ListeningSocket Listener)> _moreListeners = [];
     private readonly string _network = NetworkNamespace.NameOfCurrent(); // of the thread that starts the switch
@@ -40,7 +42,7 @@ public sealed partial class SwitchHost : IHandedOver
 
     /// <summary>A socket that the program listens by, to be handed over with the switch.</summary>
     /// <param name="label">What a new process with the same options asks for it by.</param>
-    internal void AddListener(string label, Socket listener) => _moreListeners.Add((label, new ListeningSocket(listener)));
+    internal void AddListener(string label, ListeningSocket listener) => _moreListeners.Add((label, listener));
 
     List<OfferedPort> IHandedOver.OfferPorts() => Ports.Offer();
 
@@ -102,22 +104,61 @@ public sealed partial class SwitchHost : IHandedOver
     }
 
     /// <summary>Loads what handing over takes, while the files are there that the program was started from: an upgrade puts others in their place.</summary>
+    /// <exception cref="OptionException">The control socket is not served.</exception>
     internal void PrepareHandOver()
     {
         Assembly.Load("System.Diagnostics.DiagnosticSource"); // as .NET does for the first socket that it accepts
+        if (CommandListener?.Path is { } path)
+        {
+            ManagementClient.Ask($"unix:{path}", ManagementRequest.ListPorts, ConnectPatience); // what serves the one who asks for the switch
+        }
         JitWarmUp.ForSource(Control.Handover.Devices.Select(one => one.Device.GetType()));
     }
 
-    /// <summary>Hands the switch over to the process at the other end, if all goes well; else it goes on.</summary>
-    /// <param name="connected">A Unix socket whose client asked for that: the hand-over's from here on.</param>
-    internal void HandOver(Socket connected) => _handover!.Run(connected);
+    /// <summary>Waits, on a thread of its own, for the process that asked for the switch, at a socket of its own, and hands the switch over.</summary>
+    /// <param name="version">Of the protocol by which that process takes over.</param>
+    /// <exception cref="OptionException">It is another, there is another switch, or somebody takes it over already.</exception>
+    internal void BeginHandOver(string version)
+    {
+        if (version != $"{HandoverChannel.Version}")
+        {
+            throw new OptionException($"it hands over by version {HandoverChannel.Version} of the protocol, not by '{version}'");
+        }
+        _member.Group.CheckHandOver();
+        string path = HandoverTarget.PathBeside(CommandListener!.Path);
+        try
+        {
+            Socket listener = UnixSocketFile.Bind(path);
+            listener.Listen(1);
+            new Thread(() => HandOver(path, listener)) { Name = "take-over", IsBackground = true }.Start();
+        }
+        catch (IOException e)
+        {
+            throw new OptionException($"take-over: {e.Message}", e);
+        }
+    }
 
-    /// <summary>Whether <see cref="HandOver"/> may be tried.</summary>
-    /// <exception cref="OptionException">There is another switch in the process.</exception>
-    internal void CheckHandOver() => _member.Group.CheckAlone();
+    private void HandOver(string path, Socket listener)
+    {
+        Socket? target = null;
+        try
+        {
+            target = listener.Poll(ConnectPatience, SelectMode.SelectRead) ? listener.Accept() : null;
+        }
+        catch (SocketException e)
+        {
+            HostLog.Warn(_log, $"take-over failed, the switch goes on: {e.Message}"); // the process that asked was gone before
+        }
+        UnixSocketFile.Remove(path);
+        listener.Dispose();
+        if (target != null)
+        {
+            _handover!.Run(target);
+        }
+    }
 
     /// <summary>Null where there is none.</summary>
-    private ControlListener? CommandListener => _member.Group.Socket?.Listener;
+    private ManagementSocket? CommandListener => _member.Group.Socket?.Listener;
 
     private static string LabelOf(ConnectionTarget target) => $"listen {target}";
 

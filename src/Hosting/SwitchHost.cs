@@ -6,7 +6,6 @@ using Softswitch.Hosting.Captures;
 using Softswitch.Hosting.Cards;
 using Softswitch.Hosting.Configuration;
 using Softswitch.Hosting.Logging;
-using Softswitch.Hosting.Management;
 using Softswitch.Hosting.Ports;
 using Softswitch.Hosting.Reports;
 using Softswitch.Hosting.State;
@@ -28,7 +27,7 @@ namespace Softswitch.Hosting;
 /// worker 0..n-1   WorkerThread: forwards
 /// control         DatapathControl.Serve: packet-ins, timeouts, link state; then, without the control lock, handlers of events
 /// link monitor    SwitchPorts: interfaces that vanish, change and return
-/// control socket  ControlListener, where asked for, and one for each client: ports added and removed
+/// management      ManagementSocket, where asked for: accepts tools, which Softswitch.Web serves
 /// state           StateJournal, where asked for: writes what became of the flow table
 /// in-band watch   InBandWatch, where asked for: addresses of the switch's own connections
 /// agent's own     one or two for each connection
@@ -53,7 +52,6 @@ public sealed partial class SwitchHost : IDisposable, IAsyncDisposable
     private SwitchAgent? _agent;
     private SwitchEvents? _events;
     private SwitchPorts? _ports;
-    private ControlCommands? _commands;
     private InBandWatch? _inBand;
     private StateJournal? _state;
     private Exception? _failure;
@@ -88,6 +86,16 @@ public sealed partial class SwitchHost : IDisposable, IAsyncDisposable
     /// <summary>What the NetFPGA cards hold, as <c>netfpga show</c> prints it.</summary>
     /// <exception cref="OptionException">There is none.</exception>
     public IReadOnlyList<string> DescribeCards() => _cards.Show(null);
+
+    /// <param name="name">Of one card; null for all.</param>
+    /// <exception cref="OptionException">There is none.</exception>
+    internal IReadOnlyList<string> DescribeCards(string? name) => _cards.Show(name);
+
+    /// <summary>What is told of tools.</summary>
+    internal ILogger Log => _log;
+
+    /// <summary>The process that it is in.</summary>
+    internal SwitchGroup Group => _member.Group;
 
     /// <summary>Cancelled when a thread ended that must not; <see cref="ThrowIfFailed"/> then says why.</summary>
     public CancellationToken Failed { get; }
@@ -158,7 +166,6 @@ public sealed partial class SwitchHost : IDisposable, IAsyncDisposable
             host.Control.Events = host._events = new SwitchEvents(host.Control, agent);
             host.PortChanged += new LinkChangeLog(log, host.Control.Ports.Descriptions).Note;
             host._handover = new HandoverSource(host, host.Control, log);
-            host._commands = new ControlCommands(host, host._ports, host._cards, log);
             host.Name = member.Group.Enlist(member, host.DatapathId, host.Name, taker); // from here on tools know it
             if (taker != null)
             {
@@ -277,9 +284,6 @@ public sealed partial class SwitchHost : IDisposable, IAsyncDisposable
     /// <summary>Keeps the switch's memory until the lease is disposed of, which is to be soon after <see cref="HostLease.Ending"/>.</summary>
     /// <exception cref="ObjectDisposedException">The switch has ended.</exception>
     internal HostLease Hold() => _leases.Take();
-
-    /// <summary>Does what a line of the control socket asks of this switch.</summary>
-    internal ControlAnswer Execute(string request) => _commands!.Execute(request);
 
     private void Serve()
     {

@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
+using Microsoft.AspNetCore.Server.Kestrel.Core.Features;
 using Softswitch.Datapath.Captures;
 using Softswitch.Datapath.Packets;
 using Softswitch.Hosting;
@@ -14,10 +15,12 @@ namespace Softswitch.Web;
 /// Each has a thread. It ends with the packets that were asked for, when its client goes, or when the client asks so in another request by the name
 /// it gave: only then has the file its last block, which says what the capture lost.
 /// </remarks>
-internal sealed class CaptureDownloads(SwitchHost host, CancellationToken end)
+/// <param name="isOfOwner">
+/// Whether those who ask own the process: such a client may pause for as long as it likes and loses packets, and sees it when the switch ends before its capture.
+/// </param>
+internal sealed class CaptureDownloads(SwitchHost host, bool isOfOwner, CancellationToken end)
 {
     private const int MaxNameLength = 40;
-    private const int MaxCount = 1_000_000;
 
     private readonly ConcurrentDictionary<string, CancellationTokenSource> _running = new();
 
@@ -37,6 +40,12 @@ internal sealed class CaptureDownloads(SwitchHost host, CancellationToken end)
             context.Response.ContentType = "application/x-pcapng";
             context.Response.Headers.ContentDisposition = "attachment; filename=softswitch.pcapng";
             context.Features.GetRequiredFeature<IHttpBodyControlFeature>().AllowSynchronousIO = true; // of this request: it has a thread of its own
+            using CancellationTokenRegistration cut = isOfOwner ? stream.Ending.Register(context.Abort) : default;
+            using CancellationTokenRegistration cutAtEnd = isOfOwner ? end.Register(context.Abort) : default;
+            if (isOfOwner && context.Features.Get<IHttpMinResponseDataRateFeature>() is { } rate)
+            {
+                rate.MinDataRate = null;
+            }
             await context.Response.StartAsync(context.RequestAborted);
             await Task.Factory.StartNew(
                 () => stream.Run(context.Response.Body, () => stop.IsCancellationRequested),
@@ -74,21 +83,19 @@ internal sealed class CaptureDownloads(SwitchHost host, CancellationToken end)
     private static CaptureRequest Read(IQueryCollection given)
     {
         string error = string.Empty;
+        string[] points = [.. given["which"].OfType<string>().Where(point => point.Length > 0)];
+        CapturePoints taken = CapturePoints.None;
+        foreach (string point in points)
+        {
+            taken |= CaptureRequest.PointOf(point) ?? throw new OptionException("which: it is none of in, out, dropped");
+        }
         var request = new CaptureRequest
         {
             Ports = [.. given["port"].OfType<string>().Where(port => port.Length > 0)],
             Match = given["match"].ToString(),
-            Count = FlowQuery.ReadNumber(given, "count", 0, 1, MaxCount, ref error),
-            SnapLength = FlowQuery.ReadNumber(given, "snaplen", Packet.MaxLength, 1, Packet.MaxLength, ref error),
+            Count = FlowQuery.ReadNumber(given, "count", 0, 1, long.MaxValue, ref error),
+            SnapLength = (int)FlowQuery.ReadNumber(given, "snaplen", Packet.MaxLength, 1, Packet.MaxLength, ref error),
         };
-        CapturePoints? points = given["which"].ToString() switch
-        {
-            "" => request.Points,
-            "in" => CapturePoints.Received,
-            "out" => CapturePoints.Sent,
-            "dropped" => CapturePoints.Dropped,
-            _ => null,
-        };
-        return error.Length > 0 ? throw new OptionException(error) : request with { Points = points ?? throw new OptionException("which: it is none of in, out, dropped") };
+        return error.Length > 0 ? throw new OptionException(error) : points.Length == 0 ? request : request with { Points = taken };
     }
 }

@@ -40,21 +40,21 @@ internal sealed record FlowQuery(IReadOnlyList<string> Words, FlowOrder Order, b
                 ? $"sort: '{Short(sort)}' is none of {string.Join(", ", Enum.GetNames<FlowOrder>()).ToLowerInvariant()}"
             : order is not ("" or "asc" or "desc") ? $"order: '{Short(order)}' is neither asc nor desc"
             : string.Empty;
-        int offset = ReadNumber(given, "offset", 0, 0, MaxOffset, ref error);
-        int limit = ReadNumber(given, "limit", DefaultLimit, 1, MaxLimit, ref error);
+        int offset = (int)ReadNumber(given, "offset", 0, 0, MaxOffset, ref error);
+        int limit = (int)ReadNumber(given, "limit", DefaultLimit, 1, MaxLimit, ref error);
         query = new FlowQuery(search.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries), by, order != "asc", offset, limit);
         return error.Length == 0;
     }
 
     /// <summary>A number of a query, or what it is without being given.</summary>
-    internal static int ReadNumber(IQueryCollection given, string name, int absent, int lowest, int highest, ref string error)
+    internal static long ReadNumber(IQueryCollection given, string name, long absent, long lowest, long highest, ref string error)
     {
         string text = given[name].ToString();
         if (text.Length == 0)
         {
             return absent;
         }
-        if (int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out int number) && number >= lowest && number <= highest)
+        if (long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out long number) && number >= lowest && number <= highest)
         {
             return number;
         }

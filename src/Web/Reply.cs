@@ -1,5 +1,3 @@
-using System.Text.Json;
-using System.Text.Json.Serialization.Metadata;
 using Microsoft.AspNetCore.Http;
 
 namespace Softswitch.Web;
@@ -12,9 +10,6 @@ namespace Softswitch.Web;
 /// <param name="time">For the patience.</param>
 internal sealed class Reply(TimeProvider time)
 {
-    public const string JsonType = "application/json; charset=utf-8";
-    public const string MetricsType = "text/plain; version=0.0.4; charset=utf-8";
-
     /// <summary>Until the whole reply has to be read. A report of 200 switches, 2 MB, passes at 32 kB/s then.</summary>
     public static readonly TimeSpan Patience = TimeSpan.FromMinutes(1);
 
@@ -22,37 +17,35 @@ internal sealed class Reply(TimeProvider time)
 
     private readonly ReplyMemory _memory = new();
 
-    public Task Json<T>(HttpContext context, T value, JsonTypeInfo<T> type) =>
-        Bytes(context, JsonType, JsonSerializer.SerializeToUtf8Bytes(value, type));
-
     /// <summary>One of the page's files, or that there is none.</summary>
     /// <param name="path">As for <see cref="Assets.TryGet"/>.</param>
     public Task File(HttpContext context, string path) => Assets.TryGet(path, out (string Type, byte[] Content) file)
-        ? Send(context, file.Type, file.Content)
+        ? Write(context, file.Type, file.Content)
         : Refuse(context, StatusCodes.Status404NotFound, $"{path}: there is no such page");
 
     /// <summary>What was made for this request, or for some.</summary>
-    public async Task Bytes(HttpContext context, string type, ReadOnlyMemory<byte> content)
+    public async Task Send(HttpContext context, Answer answer)
     {
-        if (!_memory.TryHold(content.Length))
+        int length = answer.Content.Length;
+        if (!_memory.TryHold(length))
         {
             await RefuseForNow(context, $"replies of {ReplyMemory.Limit >> 20} MiB wait for their clients to read them; try again");
             return;
         }
         try
         {
-            await Send(context, type, content);
+            await Write(context, answer.Type, answer.Content);
         }
         finally
         {
-            _memory.Release(content.Length);
+            _memory.Release(length);
         }
     }
 
     public static Task Refuse(HttpContext context, int status, string reason)
     {
         context.Response.StatusCode = status;
-        context.Response.ContentType = "text/plain; charset=utf-8";
+        context.Response.ContentType = Answer.TextType;
         return context.Response.WriteAsync(reason + "\n", context.RequestAborted);
     }
 
@@ -63,7 +56,7 @@ internal sealed class Reply(TimeProvider time)
         return Refuse(context, StatusCodes.Status503ServiceUnavailable, reason);
     }
 
-    private async Task Send(HttpContext context, string type, ReadOnlyMemory<byte> content)
+    private async Task Write(HttpContext context, string type, ReadOnlyMemory<byte> content)
     {
         context.Response.ContentType = type;
         context.Response.ContentLength = content.Length;

@@ -7,27 +7,27 @@ namespace Softswitch.Web;
 /// <remarks>Threads: any. Those that come while it is being read wait for that.</remarks>
 /// <param name="read">The whole answer. One caller at a time.</param>
 [SuppressMessage("Design", "CA1001", Justification = "of a semaphore only the wait handle needs an end, and nobody asks for it")]
-internal sealed class SharedReading(Func<ReadOnlyMemory<byte>> read)
+internal sealed class SharedReading(Func<Answer> read)
 {
     // Half of the page's period: each look brings news.
     private static readonly TimeSpan Age = TimeSpan.FromMilliseconds(500);
 
     private readonly SemaphoreSlim _turn = new(1);
-    private ReadOnlyMemory<byte> _content;
+    private Answer? _answer;
     private long _readAt;
 
     /// <exception cref="OperationCanceledException">Nobody waits for it any more.</exception>
-    public async Task<ReadOnlyMemory<byte>> Get(CancellationToken stop)
+    public async Task<Answer> Get(CancellationToken stop)
     {
         await _turn.WaitAsync(stop);
         try
         {
-            if (_content.IsEmpty || Stopwatch.GetElapsedTime(_readAt) > Age)
+            if (_answer == null || Stopwatch.GetElapsedTime(_readAt) > Age)
             {
-                _content = read();
+                _answer = read();
                 _readAt = Stopwatch.GetTimestamp();
             }
-            return _content;
+            return _answer.Value;
         }
         finally
         {

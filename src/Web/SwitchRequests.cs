@@ -9,7 +9,7 @@ namespace Softswitch.Web;
 
 /// <summary>Answers what is asked of one switch. Threads: any.</summary>
 [SuppressMessage("Design", "CA1001", Justification = "of a semaphore only the wait handle needs an end, and nobody asks for it")]
-internal sealed class SwitchRequests(SwitchHost host, AccessToken token, Reply reply, CancellationToken end)
+internal sealed class SwitchRequests(SwitchHost host, AccessToken? token, Reply reply, CancellationToken end)
 {
     private const int QueuePatienceMilliseconds = 5000;
     private const int MostTraceBytes = 256 * 1024;
@@ -17,15 +17,15 @@ internal sealed class SwitchRequests(SwitchHost host, AccessToken token, Reply r
     // Searches of the flow table and traces: two at once would only make each other slow.
     private readonly SemaphoreSlim _turn = new(1);
     private readonly FlowListing _flows = new(host.Control);
-    private readonly CaptureDownloads _captures = new(host, end);
+    private readonly CaptureDownloads _captures = new(host, isOfOwner: token == null, end);
 
     /// <param name="path">Behind what names the switch.</param>
     public Task Route(HttpContext context, string path) => path switch
     {
-        "/api/report" => reply.Json(context, host.ReadReport(), ReportJson.Default.SwitchReport),
+        "/api/report" => reply.Send(context, Answer.Json(host.ReadReport(), ReportJson.Default.SwitchReport)),
         "/api/flows" => SendFlows(context),
         "/api/trace" => SendTrace(context),
-        "/api/capture" or "/api/capture/stop" when !token.IsShownBy(context.Request) => RefuseWithoutToken(context),
+        "/api/capture" or "/api/capture/stop" when token?.IsShownBy(context.Request) == false => RefuseWithoutToken(context),
         "/api/capture" => _captures.Send(context),
         "/api/capture/stop" => StopCapture(context),
         _ => reply.File(context, path),
@@ -39,7 +39,7 @@ internal sealed class SwitchRequests(SwitchHost host, AccessToken token, Reply r
         }
         else if (await TakeTurn(context, stop => _flows.Read(query, FlowListing.Patience, stop)) is { } page)
         {
-            await reply.Json(context, page, WebJson.Default.FlowPage);
+            await reply.Send(context, Answer.Json(page, WebJson.Default.FlowPage));
         }
     }
 
@@ -58,7 +58,7 @@ internal sealed class SwitchRequests(SwitchHost host, AccessToken token, Reply r
         var request = new TraceRequest(inPort, flow, null, flow == null ? [packet] : []);
         if (await TakeTurn(context, _ => host.Trace(request)) is { } reports)
         {
-            await reply.Json(context, [.. reports.Select(report => report.Fit(MostTraceBytes))], TraceJson.Default.IReadOnlyListTraceReport);
+            await reply.Send(context, Answer.Json<IReadOnlyList<TraceReport>>([.. reports.Select(report => report.Fit(MostTraceBytes))], TraceJson.Default.IReadOnlyListTraceReport));
         }
     }
 

@@ -1,10 +1,10 @@
 using System.Runtime.CompilerServices;
 using System.Text;
-using System.Text.Json;
 using Microsoft.AspNetCore.Http;
 using Softswitch.Datapath.Packets;
 using Softswitch.Hosting;
 using Softswitch.Hosting.Configuration;
+using Softswitch.Hosting.Logging;
 using Softswitch.Hosting.Reports;
 
 namespace Softswitch.Web;
@@ -22,110 +22,146 @@ internal sealed class WebRequests
     private static readonly IReadOnlyDictionary<string, DropText> s_reasons =
         Enum.GetValues<DropReason>().Where(reason => reason != DropReason.Count).ToDictionary(ReportJson.NameOf, DropTexts.Of);
 
-    private readonly ServedSwitches _switches;
+    private static readonly Answer s_answerOfReasons = Answer.Json(s_reasons, WebJson.Default.IReadOnlyDictionaryStringDropText);
+
+    private readonly SwitchGroup _group;
     private readonly Reply _reply;
+    private readonly CommandRequests? _commands;
     private readonly ConditionalWeakTable<SwitchHost, SwitchRequests> _requests = []; // until the switch is nobody's any more
     private readonly ConditionalWeakTable<SwitchHost, SwitchRequests>.CreateValueCallback _makeRequests;
     private readonly SharedReading _overview;
     private readonly SharedReading _metrics;
     private bool _areLabelled;
 
-    public WebRequests(ServedSwitches switches, AccessToken token, Reply reply, CancellationToken end)
+    /// <param name="token">What lets a page see packets' contents; null where only the owner of the process is served.</param>
+    /// <param name="threads">For what only the owner may ask for; null where others are served.</param>
+    public WebRequests(SwitchGroup group, AccessToken? token, CommandThreads? threads, Reply reply, CancellationToken end)
     {
-        _switches = switches;
+        _group = group;
         _reply = reply;
+        _commands = threads == null ? null : new CommandRequests(group, threads, reply);
         _makeRequests = host => new SwitchRequests(host, token, reply, end);
-        _overview = new SharedReading(() => JsonSerializer.SerializeToUtf8Bytes(switches.ReadReport(), ReportJson.Default.GroupReport));
-        _metrics = new SharedReading(() => WriteMetrics(switches.All, switches.ReadReport(), areLabelled: true));
-        _areLabelled = switches.Alone == null;
+        _overview = new SharedReading(ReadOverview);
+        _metrics = new SharedReading(() => WriteMetrics(group.Switches, group.ReadReport(), areLabelled: true));
+        _areLabelled = group.Alone == null;
     }
 
-    public async Task Answer(HttpContext context)
+    private bool IsOfOwner => _commands != null;
+
+    public async Task Respond(HttpContext context)
     {
         HttpRequest request = context.Request;
+        string method = HttpMethods.IsHead(request.Method) ? HttpMethods.Get : request.Method;
+        string path = request.Path.Value ?? "/";
         RequestGuard.SetHeaders(context.Response);
         try
         {
-            if (!RequestGuard.IsOurs(request.Host))
+            if (!IsOfOwner && !RequestGuard.IsOurs(request.Host))
             {
                 await Reply.Refuse(context, StatusCodes.Status421MisdirectedRequest, $"Host: '{request.Host}' is neither an address, localhost nor {Environment.MachineName}");
             }
-            else if (!HttpMethods.IsGet(request.Method) && !HttpMethods.IsHead(request.Method))
-            {
-                context.Response.Headers.Allow = "GET, HEAD";
-                await Reply.Refuse(context, StatusCodes.Status405MethodNotAllowed, $"{request.Method}: nothing is changed here; ask with GET");
-            }
             else
             {
-                await Route(context, request.Path.Value ?? "/");
+                await Route(context, method, path);
             }
         }
         catch (OperationCanceledException)
         {
             // the client went, or the switch ends
         }
-        catch (OptionException e) when (!context.Response.HasStarted)
+        catch (Exception e) when (e is OptionException or ObjectDisposedException && !context.Response.HasStarted)
         {
-            await Reply.Refuse(context, StatusCodes.Status400BadRequest, e.Message);
-        }
-        catch (ObjectDisposedException) when (!context.Response.HasStarted)
-        {
-            await Reply.Refuse(context, StatusCodes.Status503ServiceUnavailable, "the switch ends");
+            (int status, string[] reasons) = CommandRequests.ReasonsOf(e);
+            await Refuse(context, status, path, reasons);
         }
     }
 
-    private Task Route(HttpContext context, string path) => path switch
+    private Task Route(HttpContext context, string method, string path)
     {
-        "/metrics" => SendMetrics(context),
-        "/api/switches" => SendOverview(context),
-        "/api/reasons" => _reply.Json(context, s_reasons, WebJson.Default.IReadOnlyDictionaryStringDropText),
-        _ when path.StartsWith(OfSwitch, StringComparison.Ordinal) => RouteToSwitch(context, path[OfSwitch.Length..]),
-        _ when _switches.Alone is { } alone => RequestsOf(alone).Route(context, path),
-        "/api/report" => SendOverview(context), // as status --json says of a process of several
-        "/" => _reply.File(context, "/overview.html"),
-        _ => _reply.File(context, path),
-    };
+        if (_commands?.Route(context, method, path) is { } command)
+        {
+            return command;
+        }
+        if (path.StartsWith(OfSwitch, StringComparison.Ordinal))
+        {
+            return RouteToSwitch(context, method, path[OfSwitch.Length..]);
+        }
+        if (_commands?.Route(context, (_group.Alone ?? _group.Find(_group.Name ?? string.Empty))?.Log ?? _group.Log, _group.FindOnly, method, path) is { } commandOfSwitch)
+        {
+            return commandOfSwitch;
+        }
+        return method != HttpMethods.Get ? RefuseMethod(context, method) : path switch
+        {
+            "/metrics" => SendMetrics(context),
+            "/api/switches" => SendOverview(context),
+            "/api/reasons" => _reply.Send(context, s_answerOfReasons),
+            _ when _group.Alone is { } alone => RequestsOf(alone).Route(context, path),
+            "/api/report" => SendOverview(context), // as status --json says of a process of several
+            "/" => _reply.File(context, "/overview.html"),
+            _ when IsOfOwner && path.StartsWith("/api/", StringComparison.Ordinal) => RequestsOf(_group.FindOnly()).Route(context, path),
+            _ => _reply.File(context, path),
+        };
+    }
 
     /// <param name="path"><c>NAME/</c> and what is asked for of that switch.</param>
-    private Task RouteToSwitch(HttpContext context, string path)
+    private Task RouteToSwitch(HttpContext context, string method, string path)
     {
         int slash = path.IndexOf('/', StringComparison.Ordinal);
         string name = slash < 0 ? path : path[..slash];
-        if (_switches.Find(name) is not { } host)
+        if (_group.Find(name) is not { } host)
         {
-            string others = string.Join(", ", _switches.All.Select(one => one.Name).DefaultIfEmpty("none"));
-            return Reply.Refuse(context, StatusCodes.Status404NotFound, $"switch '{name}': there is no such switch; there are {others}");
+            return Refuse(context, StatusCodes.Status404NotFound, path, _group.WhyNot(name));
         }
         if (slash < 0)
         {
             context.Response.Redirect($"{Uri.EscapeDataString(name)}/"); // what the page asks for is relative to that
             return Task.CompletedTask;
         }
-        return path[slash..] switch
-        {
-            "/metrics" => _reply.Bytes(context, Reply.MetricsType, WriteMetrics([host], ServedSwitches.ReadReport(host), areLabelled: true)),
-            "/api/reasons" => _reply.Json(context, s_reasons, WebJson.Default.IReadOnlyDictionaryStringDropText),
-            string rest => RequestsOf(host).Route(context, rest),
-        };
+        string rest = path[slash..];
+        return _commands?.Route(context, host.Log, () => host, method, rest) is { } command ? command
+            : method != HttpMethods.Get ? RefuseMethod(context, method)
+            : rest switch
+            {
+                "/metrics" => _reply.Send(context, WriteMetrics([host], SwitchGroup.ReadReport(host.Name, host.Control.Uptime, [host], []), areLabelled: true)),
+                "/api/reasons" => _reply.Send(context, s_answerOfReasons),
+                _ => RequestsOf(host).Route(context, rest),
+            };
     }
 
     private SwitchRequests RequestsOf(SwitchHost host) => _requests.GetValue(host, _makeRequests);
 
+    /// <summary>What the owner is refused, the log is told, too.</summary>
+    private Task Refuse(HttpContext context, int status, string path, params string[] reasons)
+    {
+        if (IsOfOwner)
+        {
+            HostLog.CommandRefused(_group.Log, CommandRequests.Echo(path.Replace("/api/", string.Empty, StringComparison.Ordinal)), string.Join("; ", reasons));
+        }
+        return Reply.Refuse(context, status, string.Join('\n', reasons));
+    }
+
+    private static Task RefuseMethod(HttpContext context, string method)
+    {
+        context.Response.Headers.Allow = "GET, HEAD";
+        return Reply.Refuse(context, StatusCodes.Status405MethodNotAllowed, $"{method}: nothing is changed here; ask with GET");
+    }
+
+    private Answer ReadOverview() => Answer.Json(_group.ReadReport(), ReportJson.Default.GroupReport);
+
+    /// <summary>Of many who look at pages each is told the same for a while; a tool wants to know what it has just changed.</summary>
     private async Task SendOverview(HttpContext context) =>
-        await _reply.Bytes(context, Reply.JsonType, await _overview.Get(context.RequestAborted));
+        await _reply.Send(context, IsOfOwner ? ReadOverview() : await _overview.Get(context.RequestAborted));
 
     /// <summary>
     /// Series have the switch's name from the moment there was another number of switches than one: a series must not change what it is of.
     /// </summary>
     private async Task SendMetrics(HttpContext context)
     {
-        _areLabelled |= _switches.Alone == null;
-        ReadOnlyMemory<byte> text = _areLabelled ? await _metrics.Get(context.RequestAborted)
-            : WriteMetrics(_switches.All, _switches.ReadReport(), areLabelled: false);
-        await _reply.Bytes(context, Reply.MetricsType, text);
+        _areLabelled |= _group.Alone == null;
+        await _reply.Send(context, _areLabelled ? await _metrics.Get(context.RequestAborted) : WriteMetrics(_group.Switches, _group.ReadReport(), areLabelled: false));
     }
 
-    private static byte[] WriteMetrics(IReadOnlyList<SwitchHost> hosts, GroupReport process, bool areLabelled)
+    private static Answer WriteMetrics(IReadOnlyList<SwitchHost> hosts, GroupReport process, bool areLabelled)
     {
         List<SwitchReport> reports = [];
         // One whose control side does not answer must not hide the others from whoever is to be alarmed.
@@ -142,6 +178,6 @@ internal sealed class WebRequests
                 // it went meanwhile
             }
         }
-        return Encoding.UTF8.GetBytes(SwitchMetrics.Write(reports, process, areLabelled).ToString());
+        return new Answer(Answer.MetricsType, Encoding.UTF8.GetBytes(SwitchMetrics.Write(reports, process, areLabelled).ToString()));
     }
 }

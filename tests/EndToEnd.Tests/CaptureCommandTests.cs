@@ -2,6 +2,7 @@ using Softswitch.EndToEnd.Tests.Harness;
 using Softswitch.Hosting;
 using Softswitch.Hosting.Configuration;
 using Softswitch.Testing;
+using Softswitch.Web;
 
 namespace Softswitch.EndToEnd.Tests;
 
@@ -113,7 +114,12 @@ public sealed class CaptureCommandTests : WithControlSocket
     private HostedSwitch StartSwitch(CabledHosts lab, params string[] arguments) =>
         lab.StartRun([.. arguments, "--listen", CabledHosts.Listen, "--control", Control]);
 
-    private SwitchHost StartNull() => SwitchHost.Start(SwitchOptions.Parse(("port", "1=null:"), ("control", Control)));
+    private SwitchHost StartNull()
+    {
+        SwitchHost host = SwitchHost.Start(SwitchOptions.Parse(("port", "1=null:"), ("control", Control)));
+        ManagementServer.Serve(host);
+        return host;
+    }
 
     private RunningCommand StartCapture(params string[] arguments)
     {

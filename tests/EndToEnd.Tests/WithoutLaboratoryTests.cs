@@ -2,11 +2,10 @@ using Softswitch.EndToEnd.Tests.Harness;
 
 namespace Softswitch.EndToEnd.Tests;
 
-/// <summary>The program in a folder without the laboratory's program, and without the page's assembly: what loads that fails there.</summary>
+/// <summary>The program in a folder without the laboratory's program: what loads that fails there.</summary>
 public sealed class WithoutLaboratoryTests : IDisposable
 {
-    private static readonly string[] Missing =
-        ["Softswitch.Web.dll", "Softswitch.Lab.dll", "Softswitch.Bench.dll", "Softswitch.Scenarios.dll", "Spectre.Console.dll", "softswitch-lab.dll"];
+    private static readonly string[] Missing = ["Softswitch.Lab.dll", "Softswitch.Bench.dll", "Softswitch.Scenarios.dll", "Spectre.Console.dll", "softswitch-lab.dll"];
 
     private readonly string _folder = Directory.CreateTempSubdirectory("softswitch-lean-").FullName;
 

@@ -9,6 +9,7 @@ using Softswitch.Hosting.Management;
 using Softswitch.Hosting.Reports;
 using Softswitch.Hosting.TakeOver;
 using Softswitch.Testing;
+using Softswitch.Web;
 
 namespace Softswitch.Hosting.Tests;
 
@@ -16,7 +17,7 @@ namespace Softswitch.Hosting.Tests;
 public sealed class SwitchGroupTests : IDisposable
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
-    private static readonly string TakeOver = $"{HandoverTarget.Verb}{HandoverChannel.Version}";
+    private static readonly ManagementRequest TakeOver = ManagementRequest.TakeOver(HandoverChannel.Version);
 
     private readonly ConcurrentQueue<string> _log = new();
     private readonly SwitchGroup _group;
@@ -143,32 +144,32 @@ public sealed class SwitchGroupTests : IDisposable
     {
         Assert.StartsWith("--name: lab: the socket is in use", Refused(() => Start("lab", One("x"))), StringComparison.Ordinal);
         Assert.Equal(["g1", "g2", "lab"], ControlSockets.Running().Intersect(["lab", "g1", "g2"]));
-        Assert.Equal("g1", ControlClient.ReadReport(ControlSockets.Find("g1"), Patience).Report.Name);
-        GroupReport all = ControlClient.ReadAnyReport(ControlSockets.Find("lab"), Patience).Group!;
+        Assert.Equal("g1", ManagementClient.ReadReport(ControlSockets.Find("g1"), Patience).Name);
+        GroupReport all = ManagementClient.ReadAnyReport(ControlSockets.Find("lab"), Patience).Group!;
         Assert.Equal(["g1", "g2"], all.Switches.Select(one => one.Name));
-        Assert.Contains("which switch? there are g1, g2", Refused(() => Ask("lab", "port list")), StringComparison.Ordinal);
-        Assert.Contains("there is no such switch in this process; there are g1, g2", Refused(() => Ask("lab", "@g7 port list")), StringComparison.Ordinal);
+        Assert.Contains("which switch? there are g1, g2", Refused(() => Ask("lab", ManagementRequest.ListPorts)), StringComparison.Ordinal);
+        Assert.Contains("there is no such switch in this process; there are g1, g2", Refused(() => Ask("lab", ManagementRequest.ListPorts.ForSwitch("g7"))), StringComparison.Ordinal);
         _group.Remove("g2");
         Assert.DoesNotContain("g2", ControlSockets.Running());
-        Assert.Empty(Ask("lab", "port list")); // no doubt which is meant
+        Assert.Empty(Ask("lab", ManagementRequest.ListPorts)); // no doubt which is meant
     }
 
     [Fact]
     public void Tools_add_and_remove_switches_also_in_a_process_that_was_started_for_one()
     {
-        using SwitchGroup group = SwitchGroup.Start(SwitchGroupOptions.Of(One("first") with { Ports = ["1=null:"] }), _log.Enqueue);
-        Assert.Contains("second: port 1: null1: null: counts and drops", Ask("first", """switch add {"name": "second", "port": ["1=null:", "2=null:"], "stp": true}"""));
-        Assert.Equal(["port 1: null1: null: counts and drops", "port 2: null2: null: counts and drops"], Ask("second", "port list"));
-        Assert.Single(Ask("first", "port list"));
+        using SwitchGroup group = Start(SwitchGroupOptions.Of(One("first") with { Ports = ["1=null:"] }));
+        Assert.Contains("second: port 1: null1: null: counts and drops", Ask("first", ManagementRequest.AddSwitch("""{"name": "second", "port": ["1=null:", "2=null:"], "stp": true}""")));
+        Assert.Equal(["port 1: null1: null: counts and drops", "port 2: null2: null: counts and drops"], Ask("second", ManagementRequest.ListPorts));
+        Assert.Single(Ask("first", ManagementRequest.ListPorts));
         Assert.Equal(["first", "second"], List("second").Select(one => one.Name));
-        Assert.Equal(["switch first: removed"], Ask("second", "switch del first"));
+        Assert.Equal(["switch first: removed"], Ask("second", ManagementRequest.DeleteSwitch("first")));
         Assert.Equal(["second"], List("first").Select(one => one.Name)); // the process is called that still
-        Assert.Contains("switch 'first': there is no such switch", Refused(() => Ask("first", "switch del first")), StringComparison.Ordinal);
-        Ask("first", "switch del second");
+        Assert.Contains("switch 'first': there is no such switch", Refused(() => Ask("first", ManagementRequest.DeleteSwitch("first"))), StringComparison.Ordinal);
+        Ask("first", ManagementRequest.DeleteSwitch("second"));
         Assert.Empty(List("first"));
-        Assert.Contains("there is no switch in this process yet", Refused(() => Ask("first", "port list")), StringComparison.Ordinal);
-        Ask("first", """switch add {"name": "first"}""");
-        Assert.Equal("first", ControlClient.ReadReport(ControlSockets.Find("first"), Patience).Report.Name);
+        Assert.Contains("there is no switch in this process yet", Refused(() => Ask("first", ManagementRequest.ListPorts)), StringComparison.Ordinal);
+        Ask("first", ManagementRequest.AddSwitch("""{"name": "first"}"""));
+        Assert.Equal("first", ManagementClient.ReadReport(ControlSockets.Find("first"), Patience).Name);
     }
 
     [Theory]
@@ -185,7 +186,7 @@ public sealed class SwitchGroupTests : IDisposable
     [InlineData("""{"name": "g1"}""", "switch g1: name: another switch of the process is called that, too")]
     public void A_bad_request_is_refused_with_option_and_reason_and_changes_nothing(string request, string reason)
     {
-        Assert.Contains(reason, Refused(() => Ask("lab", $"switch add {request}")), StringComparison.Ordinal);
+        Assert.Contains(reason, Refused(() => Ask("lab", ManagementRequest.AddSwitch(request))), StringComparison.Ordinal);
         Assert.Equal(["g1", "g2"], List("lab").Select(one => one.Name));
     }
 
@@ -283,12 +284,19 @@ public sealed class SwitchGroupTests : IDisposable
     private static SwitchOptions One(string name) => new() { Name = name };
 
     private SwitchGroup Start(string name, params SwitchOptions[] switches) =>
-        SwitchGroup.Start(new SwitchGroupOptions { Name = name, FrameCount = 4096, Switches = switches }, _log.Enqueue);
+        Start(new SwitchGroupOptions { Name = name, FrameCount = 4096, Switches = switches });
 
-    private static IReadOnlyList<string> Ask(string target, string request) => ControlClient.Ask(ControlSockets.Find(target), request, Patience);
+    private SwitchGroup Start(SwitchGroupOptions options)
+    {
+        SwitchGroup group = SwitchGroup.Start(options, _log.Enqueue);
+        ManagementServer.Serve(group);
+        return group;
+    }
+
+    private static string[] Ask(string target, ManagementRequest request) => ManagementClient.AskLines(ControlSockets.Find(target), request, Patience);
 
     private static IReadOnlyList<SwitchSummary> List(string target) =>
-        ControlClient.Parse(target, string.Concat(Ask(target, ControlProtocol.ListSwitches)), ReportJson.Default.IReadOnlyListSwitchSummary);
+        ManagementClient.Parse(target, ManagementClient.Ask(ControlSockets.Find(target), ManagementRequest.ListSwitches, Patience), ReportJson.Default.GroupReport).Switches;
 
     private static string Refused(Action act) => Assert.Throws<OptionException>(act).Message;
 

@@ -30,7 +30,7 @@ public sealed class GroupRequestsTests : IDisposable
     }
 
     [Theory]
-    [InlineData("/switch/s9/", "switch 's9': there is no such switch; there are s1, s2")]
+    [InlineData("/switch/s9/", "switch 's9': there is no such switch in this process; there are s1, s2")]
     [InlineData("/switch/s9/api/report", "switch 's9': ")]
     [InlineData("/switch/S1/", "switch 'S1': ")]
     [InlineData("/switch//", "switch '': ")]

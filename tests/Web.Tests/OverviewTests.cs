@@ -92,7 +92,7 @@ public sealed class OverviewTests : IDisposable
         _browser.WaitFor("#all", _ => _browser.Driver.Url == $"{_served.Server.Address}switch/s2/" && _browser.Find("#all").Displayed);
         _browser.WaitFor("#name", name => name == "s2");
         _served.Group.Remove("s2");
-        _browser.WaitFor("#state", text => text.Contains("switch 's2': there is no such switch; there are s3", StringComparison.Ordinal));
+        _browser.WaitFor("#state", text => text.Contains("switch 's2': there is no such switch in this process; there are s3", StringComparison.Ordinal));
         _served.Add("s2");
         _browser.WaitFor("#state", text => text == "live");
     }

@@ -1,6 +1,7 @@
 using System.Net;
 using Softswitch.Hosting;
 using Softswitch.Hosting.Configuration;
+using Softswitch.OfAgent.Connections;
 using Softswitch.Testing;
 
 namespace Softswitch.Web.Tests;
@@ -13,7 +14,7 @@ internal sealed class ServedGroup : IDisposable
     public ServedGroup(params IReadOnlyList<string> names)
     {
         Group = SwitchGroup.Start(new SwitchGroupOptions { FrameCount = 8192, Switches = [.. names.Select(Options)] });
-        Server = WebServer.Start(Group, WebListener.Open(new IPEndPoint(IPAddress.Loopback, 0)), line => Said = line);
+        Server = WebServer.Start(Group, new ListeningSocket(WebListener.Open(new IPEndPoint(IPAddress.Loopback, 0))), line => Said = line);
         Client = new HttpClient { BaseAddress = new Uri(Server.Address) };
     }
 

@@ -1,4 +1,5 @@
 using System.Globalization;
+using Softswitch.Hosting;
 using Softswitch.Hosting.Reports;
 using Softswitch.Testing;
 
@@ -57,7 +58,7 @@ public sealed class SwitchMetricsTests : IDisposable
     {
         SwitchReport report = _served.Switch.ReadReport();
         PortReport port = report.Ports[1] with { Queues = [new QueueReport(1, 0, 0, 5, 500, 0), new QueueReport(7, 0, 0, 6, 600, 2)] };
-        string text = SwitchMetrics.Write([report with { Ports = [port] }], ServedSwitches.ReadReport(_served.Switch), areLabelled: false).ToString();
+        string text = SwitchMetrics.Write([report with { Ports = [port] }], ReadProcess(_served.Switch), areLabelled: false).ToString();
         Assert.Contains("softswitch_queue_transmit_packets_total{port=\"2\",name=\"right\",queue=\"1\"} 5\n", text, StringComparison.Ordinal);
         Assert.Contains("softswitch_queue_transmit_bytes_total{port=\"2\",name=\"right\",queue=\"7\"} 600\n", text, StringComparison.Ordinal);
         Assert.Contains("softswitch_queue_transmit_errs_total{port=\"2\",name=\"right\",queue=\"7\"} 2\n", text, StringComparison.Ordinal);
@@ -69,7 +70,7 @@ public sealed class SwitchMetricsTests : IDisposable
         SwitchReport report = _served.Switch.ReadReport();
         ControllerReport peer = new("ptcp:6653 from 127.0.0.1:50000", IsPeer: true, "connected", 1, "other", null, null, 0.001, 3, 0);
         report = report with { Controllers = [peer, peer with { Name = "tcp:10.0.0.1:6653", IsPeer = false }, peer with { Name = "tcp:10.0.0.1:6653", IsPeer = false }] };
-        string text = SwitchMetrics.Write([report], ServedSwitches.ReadReport(_served.Switch), areLabelled: false).ToString();
+        string text = SwitchMetrics.Write([report], ReadProcess(_served.Switch), areLabelled: false).ToString();
         Assert.DoesNotContain("50000", text, StringComparison.Ordinal);
         Assert.Single(text.Split('\n'), line => line.StartsWith("softswitch_controller_connected{", StringComparison.Ordinal));
     }
@@ -135,4 +136,6 @@ public sealed class SwitchMetricsTests : IDisposable
     }
 
     private Task<string> ReadAsync() => _served.Client.GetStringAsync("/metrics", TestContext.Current.CancellationToken);
+
+    private static GroupReport ReadProcess(SwitchHost host) => SwitchGroup.ReadReport(host.Name, host.Control.Uptime, [host], []);
 }

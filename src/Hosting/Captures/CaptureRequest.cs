@@ -8,12 +8,9 @@ using Softswitch.OfAgent.Text;
 
 namespace Softswitch.Hosting.Captures;
 
-/// <summary>What somebody wants to see of packets, as it is asked for over the control socket.</summary>
+/// <summary>What somebody wants to see of packets.</summary>
 internal sealed record CaptureRequest
 {
-    /// <summary>How a request begins; words follow, each with its value escaped as in a URL.</summary>
-    public const string Verb = "capture";
-
     /// <summary>Where; as they come and as they leave unless others are asked for.</summary>
     public CapturePoints Points { get; init; } = CapturePoints.Received | CapturePoints.Sent;
 
@@ -29,40 +26,25 @@ internal sealed record CaptureRequest
     /// <summary>After how many packets it ends; 0 for never.</summary>
     public long Count { get; init; }
 
-    /// <summary>As one line.</summary>
-    public string Format()
+    /// <summary>As the query of a request to the management interface.</summary>
+    public string ToQuery()
     {
-        List<string> words = [Verb];
-        words.AddRange(Enum.GetValues<CapturePoints>().Where(point => (Points & point) != 0).Select(WordOf));
+        List<string> words = [.. Enum.GetValues<CapturePoints>().Where(point => (Points & point) != 0).Select(point => $"which={WordOf(point)}")];
         words.AddRange(Ports.Select(port => $"port={Uri.EscapeDataString(port)}"));
         words.Add(string.Create(CultureInfo.InvariantCulture, $"snaplen={SnapLength}"));
-        words.Add(string.Create(CultureInfo.InvariantCulture, $"count={Count}"));
+        words.AddRange(Count == 0 ? [] : [string.Create(CultureInfo.InvariantCulture, $"count={Count}")]);
         words.Add($"match={Uri.EscapeDataString(Match)}");
-        return string.Join(' ', words);
+        return string.Join('&', words);
     }
 
-    /// <exception cref="OptionException">A word is unknown, or its value makes no sense.</exception>
-    public static CaptureRequest Parse(string line)
+    /// <summary>Where packets are taken, in a query's words; null for what is none.</summary>
+    public static CapturePoints? PointOf(string word) => word switch
     {
-        CaptureRequest request = new() { Points = CapturePoints.None };
-        foreach (string word in line.Split(' ', StringSplitOptions.RemoveEmptyEntries).Skip(1))
-        {
-            int sign = word.IndexOf('=', StringComparison.Ordinal);
-            string value = sign < 0 ? string.Empty : Uri.UnescapeDataString(word[(sign + 1)..]);
-            request = (sign < 0 ? word : word[..sign]) switch
-            {
-                "in" => request with { Points = request.Points | CapturePoints.Received },
-                "out" => request with { Points = request.Points | CapturePoints.Sent },
-                "dropped" => request with { Points = request.Points | CapturePoints.Dropped },
-                "port" => request with { Ports = [.. request.Ports, value] },
-                "snaplen" => request with { SnapLength = (int)Number("--snaplen", value, Packet.MaxLength) },
-                "count" => request with { Count = Number("--count", value, long.MaxValue) },
-                "match" => request with { Match = value },
-                _ => throw new OptionException($"capture: '{word}' is none of in, out, dropped, port=, snaplen=, count=, match="),
-            };
-        }
-        return request.Points == CapturePoints.None ? request with { Points = new CaptureRequest().Points } : request;
-    }
+        "in" => CapturePoints.Received,
+        "out" => CapturePoints.Sent,
+        "dropped" => CapturePoints.Dropped,
+        _ => null,
+    };
 
     /// <summary>The filter.</summary>
     /// <param name="findPort">The number of a port by number or name; throws for one that is not there.</param>
@@ -98,9 +80,4 @@ internal sealed record CaptureRequest
         CapturePoints.Sent => "out",
         _ => "dropped",
     };
-
-    private static long Number(string option, string text, long most) =>
-        long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out long value) && value <= most
-            ? value
-            : throw new OptionException($"{option}: '{text}' is not a number from 0 to {most}");
 }

@@ -59,9 +59,8 @@ internal sealed class TopFeed(string? target, TimeSpan interval, int flows)
         FlowActivityReport busiest = new(interval.TotalSeconds, []);
         if (before.Switch != null)
         {
-            string request = $"{ControlProtocol.BusiestFlows}{flows} {(int)interval.TotalMilliseconds}";
-            string json = string.Concat(ControlClient.Ask(_path, ControlProtocol.ForSwitch(choice, request), interval + Patience));
-            busiest = ControlClient.Parse(_path, json, ReportJson.Default.FlowActivityReport);
+            string json = ManagementClient.Ask(_path, ManagementRequest.BusiestFlows(flows, interval).ForSwitch(choice), interval + Patience);
+            busiest = ManagementClient.Parse(_path, json, ReportJson.Default.FlowActivityReport);
         }
         else
         {
@@ -78,7 +77,7 @@ internal sealed class TopFeed(string? target, TimeSpan interval, int flows)
 
     private (SwitchReport? Switch, GroupReport? Group) Read(string? choice)
     {
-        (SwitchReport? one, GroupReport? several, _) = ControlClient.ReadAnyReport(_path, Patience, choice);
+        (SwitchReport? one, GroupReport? several, _) = ManagementClient.ReadAnyReport(_path, Patience, choice);
         return (one, several);
     }
 }

@@ -16,36 +16,37 @@ internal sealed class ProcessSocket : IDisposable
     private readonly Lock _lock = new();
     private readonly HashSet<string> _links = [];
 
-    private ProcessSocket(ControlListener listener, string? name) => (Listener, Name) = (listener, name);
+    private readonly ILogger _log;
 
-    public ControlListener Listener { get; }
+    private ProcessSocket(ManagementSocket listener, string? name, ILogger log) => (Listener, Name, _log) = (listener, name, log);
+
+    public ManagementSocket Listener { get; }
 
     /// <summary>What it is found by; null where only its path was asked for.</summary>
     public string? Name { get; }
 
-    /// <summary>Opens it; nobody is served before <see cref="Start"/>.</summary>
+    /// <summary>Opens it; nobody is served before <see cref="Serve"/>.</summary>
     /// <param name="target">Where it was asked for; null: it goes with the name.</param>
     /// <param name="name">The name that was asked for; null for none.</param>
     /// <param name="nameByDefault">The name without one, with a number behind it if another has that already; null for no socket.</param>
-    /// <param name="execute">Called with each request.</param>
     /// <param name="taker">Whose listening it may go on with; null for nobody's.</param>
     /// <param name="say">Takes a line for one that was asked for.</param>
     /// <param name="onTaken">Tells the log by which name it is found instead of the one by default.</param>
     /// <returns>Null where there is to be none, or where none can be had and none was asked for, which the log says.</returns>
     /// <exception cref="OptionException">One was asked for and cannot be had.</exception>
     public static ProcessSocket? Open(
-        ConnectionTarget? target, string? name, string? nameByDefault, Func<string, ControlAnswer> execute, HandoverTarget? taker, Action<string> say, ILogger log,
+        ConnectionTarget? target, string? name, string? nameByDefault, HandoverTarget? taker, Action<string> say, ILogger log,
         Action<ILogger, string> onTaken)
     {
         if (target != null)
         {
-            ProcessSocket open = new(Listen(target.Host, $"--control: {target}", execute, taker), null);
+            ProcessSocket open = new(Listen(target.Host, $"--control: {target}", taker), null, log);
             say($"control: {target}");
             return open;
         }
         if (name != null)
         {
-            return OpenInFolder(name, isFree: null, $"--name: {name}", execute, taker);
+            return OpenInFolder(name, isFree: null, $"--name: {name}", taker, log);
         }
         if (nameByDefault == null)
         {
@@ -53,7 +54,7 @@ internal sealed class ProcessSocket : IDisposable
         }
         try
         {
-            ProcessSocket open = OpenInFolder(nameByDefault, path => taker?.ControlPath == path || !UnixSocketFile.IsListening(path), nameByDefault, execute, taker);
+            ProcessSocket open = OpenInFolder(nameByDefault, path => taker?.ControlPath == path || !UnixSocketFile.IsListening(path), nameByDefault, taker, log);
             if (open.Name != nameByDefault)
             {
                 onTaken(log, open.Name!);
@@ -71,7 +72,8 @@ internal sealed class ProcessSocket : IDisposable
     public static string LabelOf(string path) => $"control {path}";
 
     /// <summary>Begins to serve.</summary>
-    public void Start() => Listener.Start();
+    /// <param name="make">As for <see cref="ManagementSocket.Serve"/>.</param>
+    public void Serve(Func<IConnectionServer> make) => Listener.Serve(make, _log);
 
     /// <summary>Has a switch of the process be found by its name.</summary>
     /// <exception cref="OptionException">The name is another's, or the link cannot be made.</exception>
@@ -125,7 +127,7 @@ internal sealed class ProcessSocket : IDisposable
     }
 
     /// <param name="isFree">Whether the path may be used; null if it has to be.</param>
-    private static ProcessSocket OpenInFolder(string name, Predicate<string>? isFree, string what, Func<string, ControlAnswer> execute, HandoverTarget? taker)
+    private static ProcessSocket OpenInFolder(string name, Predicate<string>? isFree, string what, HandoverTarget? taker, ILogger log)
     {
         try
         {
@@ -142,7 +144,7 @@ internal sealed class ProcessSocket : IDisposable
             {
                 UnixSocketFile.Remove(path); // the link of a process that is gone
             }
-            ProcessSocket open = new(Listen(path, what, execute, taker), free);
+            ProcessSocket open = new(Listen(path, what, taker), free, log);
             ControlSockets.LinksTo(folder, path).ForEach(UnixSocketFile.Remove); // of one of this name that was killed, with other switches
             return open;
         }
@@ -152,11 +154,11 @@ internal sealed class ProcessSocket : IDisposable
         }
     }
 
-    private static ControlListener Listen(string path, string what, Func<string, ControlAnswer> execute, HandoverTarget? taker)
+    private static ManagementSocket Listen(string path, string what, HandoverTarget? taker)
     {
         try
         {
-            return new ControlListener(path, execute, taker?.TakeListener(LabelOf(path)));
+            return ManagementSocket.Open(path, taker?.TakeListener(LabelOf(path)));
         }
         catch (IOException e)
         {

@@ -1,6 +1,5 @@
 using System.Diagnostics;
 using System.Net.Sockets;
-using System.Text;
 using Microsoft.Extensions.Logging;
 using Softswitch.Datapath.Control;
 using Softswitch.Datapath.Ports;
@@ -24,14 +23,11 @@ namespace Softswitch.Hosting.TakeOver;
 /// </remarks>
 internal sealed class HandoverTarget : IDisposable
 {
-    public const string Verb = "take-over ";
-
     // Milliseconds: of a switch that forwards, and one that reads its own ports meanwhile; until it has its table's turn, and has written it down; while it is stopped.
     private const int AnswerTimeout = 10_000;
     private const int TableTimeout = 30_000;
     private const int StoppedTimeout = 5000;
     private const int MostBytes = 1 << 30;
-    private const int LongestLine = 4096;
 
     private readonly HandoverChannel _channel;
     private readonly CancellationToken _stop;
@@ -74,21 +70,24 @@ internal sealed class HandoverTarget : IDisposable
     /// <summary>For how long nothing was forwarded, at most.</summary>
     public TimeSpan Stopped { get; private set; }
 
+    /// <summary>Where a switch waits for the process that asked for it, beside its control socket.</summary>
+    public static string PathBeside(string control) => $"{File.ResolveLinkTarget(control, returnFinalTarget: true)?.FullName ?? control}.take-over";
+
     /// <summary>Step 1: asks a running switch for what it has.</summary>
     /// <param name="source">Its name, or <c>unix:PATH</c>.</param>
     /// <param name="stop">Cancelled when this process is to end: before step 4 it leaves the switch where it is.</param>
     /// <exception cref="OptionException">There is none, it is of another version, or it refuses.</exception>
     public static HandoverTarget Begin(string source, CancellationToken stop)
     {
-        string path = ControlSockets.Find(source)["unix:".Length..];
+        string control = ControlSockets.Find(source);
         DescriptorSocket socket;
         try
         {
-            socket = Connect(path);
+            socket = Connect(control);
         }
-        catch (Exception e) when (IsFailure(e))
+        catch (Exception e) when (IsFailure(e) || e is OptionException)
         {
-            throw Refused(source, e.Message);
+            throw Refused(source, e.Message.Replace("\n", "; ", StringComparison.Ordinal));
         }
         return Begin(source, socket, stop);
     }
@@ -265,54 +264,17 @@ internal sealed class HandoverTarget : IDisposable
         _memory = -1;
     }
 
-    /// <summary>Asks by the control socket, whose connection is the hand-over's from the answer on.</summary>
-    private static DescriptorSocket Connect(string path)
+    /// <summary>Asks by the control socket for the connection, which is the hand-over's.</summary>
+    private static DescriptorSocket Connect(string control)
     {
-        DescriptorSocket socket = DescriptorSocket.Connect(path);
-        try
-        {
-            if (socket.Peer.User != Libc.geteuid() && socket.Peer.User != 0 && Libc.geteuid() != 0)
-            {
-                throw new InvalidDataException("it is another user's");
-            }
-            socket.Send(Encoding.UTF8.GetBytes($"{Verb}{HandoverChannel.Version}\n"), [], AnswerTimeout);
-            ReadAnswer(socket);
-            return socket;
-        }
-        catch
+        ManagementClient.Ask(control, ManagementRequest.TakeOver(HandoverChannel.Version), TimeSpan.FromMilliseconds(AnswerTimeout));
+        DescriptorSocket socket = DescriptorSocket.Connect(PathBeside(control["unix:".Length..]));
+        if (socket.Peer.User != Libc.geteuid() && socket.Peer.User != 0 && Libc.geteuid() != 0)
         {
             socket.Dispose();
-            throw;
+            throw new InvalidDataException("it is another user's");
         }
-    }
-
-    /// <summary>Lines until <c>ok</c> or <c>error</c>, as for any command of the control socket; what follows is left where it is.</summary>
-    private static void ReadAnswer(DescriptorSocket socket)
-    {
-        List<string> reasons = [];
-        List<byte> line = [];
-        byte[] next = new byte[1];
-        while (line.Count < LongestLine)
-        {
-            socket.Receive(next, [], AnswerTimeout);
-            if (next[0] != '\n')
-            {
-                line.Add(next[0]);
-                continue;
-            }
-            string text = Encoding.UTF8.GetString([.. line]);
-            line.Clear();
-            if (text == ControlProtocol.Ok)
-            {
-                return;
-            }
-            if (text == ControlProtocol.Error)
-            {
-                break;
-            }
-            reasons.Add(text.TrimStart(ControlProtocol.TextMark));
-        }
-        throw new InvalidDataException($"it refuses: {string.Join("; ", reasons)}");
+        return socket;
     }
 
     /// <param name="owner">The running switch's process.</param>

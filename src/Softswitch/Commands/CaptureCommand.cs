@@ -81,10 +81,11 @@ internal static class CaptureCommand
             SnapLength = ReadNumber(parsed, SnapLengthOption, Packet.MaxLength) ?? (path == null ? ShownBytes : Packet.MaxLength),
             Count = parsed.GetValue(CountOption) is >= 0 and long count ? count : throw new OptionException($"--count: '{parsed.GetValue(CountOption)}' is below 0"),
         };
-        using Socket socket = ControlClient.Open(ControlSockets.Find(parsed.GetValue(Target)), request.Format(), Timeout);
+        string target = ControlSockets.Find(parsed.GetValue(Target));
+        string name = $"{Guid.NewGuid():N}";
+        using Stream stream = ManagementClient.Open(target, ManagementRequest.Capture(request, name), Timeout);
         using TerminationSignal signal = new();
-        using CancellationTokenRegistration end = signal.Token.Register(() => End(socket));
-        using NetworkStream stream = new(socket);
+        using CancellationTokenRegistration end = signal.Token.Register(() => End(target, name));
         FileStream output = Open(path ?? "-");
         Console.Error.WriteLine(path is null or "-" ? "capturing" : $"capturing to {path}");
         return Copy(new PcapNgReader(stream), output, path);
@@ -106,13 +107,13 @@ internal static class CaptureCommand
     };
 
     /// <summary>The switch sends the rest, and then the end.</summary>
-    private static void End(Socket socket)
+    private static void End(string target, string name)
     {
         try
         {
-            socket.Shutdown(SocketShutdown.Send);
+            ManagementClient.Ask(target, ManagementRequest.EndCapture(name), Timeout);
         }
-        catch (Exception e) when (e is SocketException or ObjectDisposedException)
+        catch (OptionException)
         {
             // It is over already.
         }

@@ -13,7 +13,7 @@ internal static class ConfigurationCommands
     {
         Argument<string?> target = TargetArgument.Alone();
         Command command = new("reload", "Have a running switch read its file again and apply what has changed: all of it, or nothing.") { target };
-        command.SetAction(parsed => Ask(parsed.GetValue(target), ControlProtocol.Reload));
+        command.SetAction(parsed => Ask(parsed.GetValue(target), ManagementRequest.Reload));
         return command;
     }
 
@@ -22,13 +22,13 @@ internal static class ConfigurationCommands
         Argument<string?> target = TargetArgument.Alone();
         Option<bool> all = new("--all") { Description = "defaults, too, as settings instead of comments" };
         Command command = new("config", "Print the configuration in force, as a file that run --config reads.") { target, all };
-        command.SetAction(parsed => Ask(parsed.GetValue(target), parsed.GetValue(all) ? ControlProtocol.ShowWholeConfiguration : ControlProtocol.ShowConfiguration));
+        command.SetAction(parsed => Ask(parsed.GetValue(target), ManagementRequest.ShowConfiguration(parsed.GetValue(all))));
         return command;
     }
 
-    private static void Ask(string? target, string request)
+    private static void Ask(string? target, ManagementRequest request)
     {
-        foreach (string line in ControlClient.Ask(ControlSockets.Find(target), request, Patience))
+        foreach (string line in ManagementClient.AskLines(ControlSockets.Find(target), request, Patience))
         {
             Console.Out.WriteLine(line);
         }

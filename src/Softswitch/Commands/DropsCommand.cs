@@ -38,7 +38,7 @@ internal static class DropsCommand
 
     private static void Show(string? target, bool json, bool clear)
     {
-        (SwitchReport? one, GroupReport? several, string text) = ControlClient.ReadReportOf(target, Patience);
+        (SwitchReport? one, GroupReport? several, string text) = ManagementClient.ReadReportOf(target, Patience);
         if (json)
         {
             Console.Out.WriteLine(text);

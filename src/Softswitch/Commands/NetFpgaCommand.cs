@@ -96,7 +96,7 @@ internal static class NetFpgaCommand
             {
                 throw new OptionException($"{(transport != null ? "--transport" : "--layout")}: the switch that drives the card has chosen it");
             }
-            lines = ControlClient.Ask(ControlSockets.Find(card), name == null ? ControlProtocol.ShowCards : $"{ControlProtocol.ShowCards} {name}", ShowTimeout);
+            lines = ManagementClient.AskLines(ControlSockets.Find(card), ManagementRequest.ShowCards(name), ShowTimeout);
         }
         else if (name != null)
         {

@@ -84,7 +84,7 @@ internal static partial class OfctlCommand
         {
             return target;
         }
-        IReadOnlyList<string> listeners = ControlClient.ReadReportOf(target, NamePatience).Switch?.Listeners
+        IReadOnlyList<string> listeners = ManagementClient.ReadReportOf(target, NamePatience).Switch?.Listeners
             ?? throw new OptionException($"target: '{target}': a process of several switches; name one of them");
         return listeners.OrderBy(one => one.StartsWith("ssl:", StringComparison.Ordinal)).FirstOrDefault()
             ?? throw new OptionException($"target: '{target}': the switch listens nowhere; start it with --listen punix:PATH or the like");

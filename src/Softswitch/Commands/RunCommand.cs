@@ -6,9 +6,11 @@ using System.Runtime.CompilerServices;
 using Softswitch.Hosting;
 using Softswitch.Hosting.Configuration;
 using Softswitch.Hosting.Logging;
+using Softswitch.Hosting.Management;
 using Softswitch.Hosting.Processes;
 using Softswitch.Hosting.Reports;
 using Softswitch.Hosting.TakeOver;
+using Softswitch.OfAgent.Connections;
 using Softswitch.Web;
 
 namespace Softswitch.Commands;
@@ -97,13 +99,16 @@ internal static class RunCommand
         using AutoResetEvent reload = new(initialState: false); // signals that come while one is under way are one
         using var signal = new TerminationSignal(onReload: () => reload.Set());
         using HandoverTarget? taker = options.TakeOver is { } target ? HandoverTarget.Begin(target, signal.Token) : null;
-        using Socket? listener = options.Web == null ? null : taker?.TakeListener(LabelOf(options.Web)) ?? OpenWeb(options.Web);
+        Socket? taken = options.Web == null ? null : taker?.TakeListener(LabelOf(options.Web));
+        using ListeningSocket? listener = options.Web == null ? null : new ListeningSocket(taken ?? OpenWeb(options.Web)) { IsForeign = taken != null };
         Action<string> say = line => Say(line, log);
         using SwitchGroup group = SwitchGroup.Start(options with { IsNamedByDefault = true }, say, log, taker);
         if (listener != null)
         {
+            listener.IsForeign = false;
             group.AddListener(LabelOf(options.Web!), listener);
         }
+        group.Serve(() => ServeTools(group));
         using IDisposable? web = listener == null ? null : StartWeb(group, listener, say);
         using var manager = ServiceManager.FromEnvironment();
         using ServiceWatch? watch = manager.IsPresent ? new ServiceWatch(group, manager, log) : null;
@@ -161,13 +166,16 @@ internal static class RunCommand
         }
     }
 
-    // Apart, so that a switch without a page loads no web server: compiling the call would.
+    // Apart, so that a switch that nobody asks loads no web server: compiling the call would.
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static IConnectionServer ServeTools(SwitchGroup group) => ManagementServer.CreateServer(group);
+
     [MethodImpl(MethodImplOptions.NoInlining)]
     private static Socket OpenWeb(IPEndPoint address) => WebListener.Open(address);
 
     [MethodImpl(MethodImplOptions.NoInlining)]
     [SuppressMessage("Performance", "CA1859", Justification = "whoever calls what returns a WebServer loads it")]
-    private static IDisposable StartWeb(SwitchGroup group, Socket listener, Action<string> say) => WebServer.Start(group, listener, say);
+    private static IDisposable StartWeb(SwitchGroup group, ListeningSocket listener, Action<string> say) => WebServer.Start(group, listener, say);
 
     /// <summary>Below that many, .NET and the switch itself fail in places that name no reason.</summary>
     private static void CheckOpenFiles()

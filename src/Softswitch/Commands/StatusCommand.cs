@@ -16,7 +16,7 @@ internal static class StatusCommand
         Command command = new("status", "Say what a running switch does: ports, flows, controllers, drops.") { target, asJson };
         command.SetAction(parsed =>
         {
-            (SwitchReport? one, GroupReport? several, string json) = ControlClient.ReadReportOf(parsed.GetValue(target), Patience);
+            (SwitchReport? one, GroupReport? several, string json) = ManagementClient.ReadReportOf(parsed.GetValue(target), Patience);
             foreach (string line in parsed.GetValue(asJson) ? [json] : several != null ? StatusText.Lines(several) : StatusText.Lines(one!))
             {
                 Console.Out.WriteLine(line);

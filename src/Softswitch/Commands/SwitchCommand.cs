@@ -26,15 +26,15 @@ internal static class SwitchCommand
         {
             add.Options.Add(options[option.Name] = RunCommand.CreateOption(option));
         }
-        add.SetAction(parsed => Print(Ask(parsed.GetValue(target), ControlProtocol.AddSwitch + Write(options, parsed))));
+        add.SetAction(parsed => Print(Ask(parsed.GetValue(target), ManagementRequest.AddSwitch(Write(options, parsed)))));
         Command delete = new("del", "Remove a switch; its interfaces are left as they were found.") { which };
-        delete.SetAction(parsed => Print(Ask(TargetArgument.Split(parsed.GetRequiredValue(which), out string name), ControlProtocol.DeleteSwitch + name)));
+        delete.SetAction(parsed => Print(Ask(TargetArgument.Split(parsed.GetRequiredValue(which), out string name), ManagementRequest.DeleteSwitch(name))));
         Command list = new("list", "List the switches of a running process.") { target, json };
         list.SetAction(parsed =>
         {
-            IReadOnlyList<string> answer = Ask(parsed.GetValue(target), ControlProtocol.ListSwitches);
-            return Print(parsed.GetValue(json) ? answer
-                : [.. Table(ControlClient.Parse("switch list", string.Concat(answer), ReportJson.Default.IReadOnlyListSwitchSummary))]);
+            string answer = ManagementClient.Ask(ControlSockets.Find(parsed.GetValue(target)), ManagementRequest.ListSwitches, Patience);
+            IReadOnlyList<SwitchSummary> switches = ManagementClient.Parse("switch list", answer, ReportJson.Default.GroupReport).Switches;
+            return Print(parsed.GetValue(json) ? [JsonSerializer.Serialize(switches, ReportJson.Default.IReadOnlyListSwitchSummary)] : Table(switches));
         });
         return new Command("switch", "Add, remove and list the switches of a running process.") { add, delete, list };
     }
@@ -75,9 +75,9 @@ internal static class SwitchCommand
         option == "flows" && value == "-" ? throw new OptionException("--flows: the process has a standard input of its own; give a file")
         : Files.Contains(option) || (option == "flows" && !value.Contains("actions", StringComparison.Ordinal)) ? Path.GetFullPath(value) : value;
 
-    private static IReadOnlyList<string> Ask(string? target, string request) => ControlClient.Ask(ControlSockets.Find(target), request, Patience);
+    private static string[] Ask(string? target, ManagementRequest request) => ManagementClient.AskLines(ControlSockets.Find(target), request, Patience);
 
-    private static int Print(IReadOnlyList<string> lines)
+    private static int Print(IEnumerable<string> lines)
     {
         foreach (string line in lines)
         {

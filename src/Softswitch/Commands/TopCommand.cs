@@ -10,7 +10,7 @@ namespace Softswitch.Commands;
 /// <summary><c>softswitch top</c>: a running switch, live on a terminal or report by report into a pipe.</summary>
 internal static class TopCommand
 {
-    private const double LongestInterval = ControlProtocol.LongestWatchMilliseconds / 1000.0;
+    private const double LongestInterval = ManagementRequest.LongestWatchMilliseconds / 1000.0;
 
     public static Command Create()
     {
@@ -29,7 +29,7 @@ internal static class TopCommand
         Option<int> flows = new("--flows")
         {
             HelpName = "N",
-            Description = $"busiest flows to look for, 1 to {ControlProtocol.MostBusiestFlows}",
+            Description = $"busiest flows to look for, 1 to {ManagementRequest.MostBusiestFlows}",
             DefaultValueFactory = _ => 20,
         };
         Command command = new("top", "Watch a running switch: rates and drops of ports, busiest flows, workers, controllers. Of several in one process, an overview.")
@@ -41,7 +41,7 @@ internal static class TopCommand
             TopFeed feed = new(
                 parsed.GetValue(target),
                 TimeSpan.FromSeconds(Check("--interval", parsed.GetValue(interval), 0.1, LongestInterval)),
-                (int)Check("--flows", parsed.GetValue(flows), 1, ControlProtocol.MostBusiestFlows));
+                (int)Check("--flows", parsed.GetValue(flows), 1, ManagementRequest.MostBusiestFlows));
             bool isPlain = Console.IsOutputRedirected || Console.IsInputRedirected || parsed.GetResult(count) is { Implicit: false };
             if (isPlain)
             {

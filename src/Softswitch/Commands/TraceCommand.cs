@@ -13,7 +13,7 @@ namespace Softswitch.Commands;
 internal static class TraceCommand
 {
     // Base64 makes 4 bytes of 3, and some words stand around them.
-    private const int BytesOfRequest = (ControlProtocol.LongestRequest - 4096) / 4 * 3;
+    private const int BytesOfRequest = (ManagementRequest.LongestBody - 4096) / 4 * 3;
 
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(10);
 
@@ -79,8 +79,8 @@ internal static class TraceCommand
         foreach (IReadOnlyList<byte[]> packets in hex != null ? [[ReadHex(hex)]] : pcap != null ? ReadPcap(pcap) : [[]])
         {
             string json = JsonSerializer.Serialize(request with { Packets = packets }, TraceJson.Default.TraceRequest);
-            string answer = ControlClient.Ask(target, ControlProtocol.Trace + json, Patience)[0];
-            reports.AddRange(ControlClient.Parse(target, answer, TraceJson.Default.IReadOnlyListTraceReport));
+            string answer = ManagementClient.Ask(target, ManagementRequest.Trace(json), Patience);
+            reports.AddRange(ManagementClient.Parse(target, answer, TraceJson.Default.IReadOnlyListTraceReport));
         }
         if (parsed.GetValue(Json))
         {

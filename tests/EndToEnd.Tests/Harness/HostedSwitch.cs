@@ -6,6 +6,7 @@ using Softswitch.Hosting.Logging;
 using Softswitch.NetFpga.Registers;
 using Softswitch.Ports;
 using Softswitch.Testing;
+using Softswitch.Web;
 
 namespace Softswitch.EndToEnd.Tests.Harness;
 
@@ -22,7 +23,12 @@ internal sealed class HostedSwitch : IDisposable
         _log = new StreamLog(_logged, options.LogFormat, options.LogLevel, TimeProvider.System);
         try
         {
-            _group = inside.Run(() => SwitchGroup.Start(options with { IsNamedByDefault = true }, line => _said.Write(Encoding.UTF8.GetBytes($"{line}\n")), _log));
+            _group = inside.Run(() =>
+            {
+                SwitchGroup group = SwitchGroup.Start(options with { IsNamedByDefault = true }, line => _said.Write(Encoding.UTF8.GetBytes($"{line}\n")), _log);
+                ManagementServer.Serve(group);
+                return group;
+            });
         }
         catch
         {

@@ -329,7 +329,7 @@ def options_of_switch_and_process():
     assert net.pingAll() == 0
     report = net['s1'].report()
     assert len(report['workers']) == 2, report['workers']
-    assert 'packet-in-rate: 77' in net['s1'].ask('config'), net['s1'].ask('config')
+    assert 'packet-in-rate: 77' in net['s1'].ask('/api/config'), net['s1'].ask('/api/config')
     net.stop()
 
 

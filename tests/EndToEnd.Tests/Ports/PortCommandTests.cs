@@ -48,8 +48,8 @@ public sealed class PortCommandTests : WithControlSocket
         using HostedSwitch running = lab.StartRun("--port", "1=s1", "--port", "2=s2", "--listen", CabledHosts.Listen, "--control", Control);
         lab.Ofctl("add-flow", "actions=normal");
         using RunningCommand monitor = lab.StartPortMonitor();
-        Ask("port del 2");
-        Ask("port add s3");
+        Ask(ManagementRequest.DeletePort("2"));
+        Ask(ManagementRequest.AddPort("s3"));
         lab.Inside.Execute("ip", "link", "del", "s2").Checked();
         lab.Inside.Execute("ip", "link", "del", "s3").Checked();
         monitor.WaitForText("OFPT_PORT_STATUS (xid=0x0): DEL: 3(s3)", SwitchProgram.Patience);
@@ -60,12 +60,12 @@ public sealed class PortCommandTests : WithControlSocket
         // A port whose interface is away can be removed, too.
         lab.Inside.Execute("ip", "link", "del", "s3").Checked();
         running.WaitForText("port 3: s3: the interface is gone");
-        Eventually.True(() => Ask("port list").Contains("port 3: s3: the interface is away"), () => string.Join('\n', Ask("port list")));
-        Ask("port del s3");
+        Eventually.True(() => Ask(ManagementRequest.ListPorts).Contains("port 3: s3: the interface is away"), () => string.Join('\n', Ask(ManagementRequest.ListPorts)));
+        Ask(ManagementRequest.DeletePort("s3"));
         lab.Host(3).Reconnect();
-        Assert.Equal(["port 1: s1"], Ask("port list").Select(line => line[..10]));
-        Assert.Contains("port 4: s3", Assert.Single(Ask("port add s3")), StringComparison.Ordinal); // 2 and 3 would be taken for those that were there
-        Assert.Contains("port 2: s2", Assert.Single(Ask("port add 2=s2")), StringComparison.Ordinal);
+        Assert.Equal(["port 1: s1"], Ask(ManagementRequest.ListPorts).Select(line => line[..10]));
+        Assert.Contains("port 4: s3", Assert.Single(Ask(ManagementRequest.AddPort("s3"))), StringComparison.Ordinal); // 2 and 3 would be taken for those that were there
+        Assert.Contains("port 2: s2", Assert.Single(Ask(ManagementRequest.AddPort("2=s2"))), StringComparison.Ordinal);
     }
 
     [Theory]
@@ -89,14 +89,14 @@ public sealed class PortCommandTests : WithControlSocket
         using UdpStream back = lab.StartStream(from: 2, to: 1, port: 5001, perSecond: 1000);
         for (int i = 0; i < 50; i++)
         {
-            Ask($"port add 3={spec}");
+            Ask(ManagementRequest.AddPort($"3={spec}"));
             int target = there.Record.Received + 20;
             Eventually.True(() => there.Record.Received >= target, () => $"{there.Record.Received} of {there.Record.Sent} came");
-            Ask("port del 3");
+            Ask(ManagementRequest.DeletePort("3"));
         }
         CabledHosts.AssertAllCame(there, () => Counters(lab));
         CabledHosts.AssertAllCame(back, () => Counters(lab));
-        Assert.Equal(["port 1: s1", "port 2: s2"], Ask("port list").Select(line => line[..10]));
+        Assert.Equal(["port 1: s1", "port 2: s2"], Ask(ManagementRequest.ListPorts).Select(line => line[..10]));
         Assert.Equal(0, CabledHosts.Number(CabledHosts.Line(lab.Ofctl("dump-ports", "2"), "tx pkts"), "drop"));
         running.Dispose();
     }
@@ -108,19 +108,19 @@ public sealed class PortCommandTests : WithControlSocket
         using var lab = new CabledHosts(hosts: 3);
         using (HostedSwitch running = lab.StartRun("--port", "null:", "--control", Control))
         {
-            Ask("port add xdp:s1");
+            Ask(ManagementRequest.AddPort("xdp:s1"));
             Assert.Equal(
                 "port 'xdp:s2': it takes 6144 frames and 2048 are to spare; start the switch with --frames 24576 or more",
-                Assert.Throws<OptionException>(() => Ask("port add xdp:s2")).Message);
-            Ask("port add xdp:s2,rx-slots=1024,tx-slots=512");
-            Ask("port del s1");
-            Ask("port add xdp:s1");
+                Assert.Throws<OptionException>(() => Ask(ManagementRequest.AddPort("xdp:s2"))).Message);
+            Ask(ManagementRequest.AddPort("xdp:s2,rx-slots=1024,tx-slots=512"));
+            Ask(ManagementRequest.DeletePort("s1"));
+            Ask(ManagementRequest.AddPort("xdp:s1"));
             running.Dispose();
         }
         using (lab.StartRun("--port", "null:", "--control", Control, "--frames", "24576"))
         {
-            Ask("port add xdp:s1");
-            Ask("port add xdp:s2");
+            Ask(ManagementRequest.AddPort("xdp:s1"));
+            Ask(ManagementRequest.AddPort("xdp:s2"));
         }
     }
 
@@ -144,7 +144,7 @@ public sealed class PortCommandTests : WithControlSocket
         using var lab = new CabledHosts();
         using HostedSwitch running = lab.StartRun(
             "--port", "1=s1", "--port", "local=tap:of0", "--in-band", "--controller", "tcp:192.0.2.1", "--control", Control);
-        Assert.Equal("port 'local': --in-band reaches the controllers through it", Assert.Throws<OptionException>(() => Ask("port del local")).Message);
+        Assert.Equal("port 'local': --in-band reaches the controllers through it", Assert.Throws<OptionException>(() => Ask(ManagementRequest.DeletePort("local"))).Message);
     }
 
     [Fact]
@@ -154,9 +154,9 @@ public sealed class PortCommandTests : WithControlSocket
         using var lab = new CabledHosts();
         using HostedSwitch running = lab.StartRun("--port", "1=s1", "--listen", CabledHosts.Listen, "--control", Control);
         using RunningCommand monitor = lab.StartPortMonitor();
-        Assert.StartsWith("port LOCAL: of0: TAP: made", Assert.Single(Ask("port add local=tap:of0")), StringComparison.Ordinal);
+        Assert.StartsWith("port LOCAL: of0: TAP: made", Assert.Single(Ask(ManagementRequest.AddPort("local=tap:of0"))), StringComparison.Ordinal);
         monitor.WaitForText("ADD: LOCAL(of0)", SwitchProgram.Patience);
-        Assert.Equal(["port LOCAL: of0: removed"], Ask("port del local"));
+        Assert.Equal(["port LOCAL: of0: removed"], Ask(ManagementRequest.DeletePort("local")));
         monitor.WaitForText("DEL: LOCAL(of0)", SwitchProgram.Patience);
         Assert.NotEqual(0, lab.Inside.Execute("ip", "link", "show", "of0").ExitCode);
     }
@@ -172,11 +172,11 @@ public sealed class PortCommandTests : WithControlSocket
             {
                 clients.Add(Connect()); // says nothing
             }
-            Assert.Single(Ask("port list"));
+            Assert.Single(Ask(ManagementRequest.ListPorts));
             Socket flooding = Connect();
             clients.Add(flooding);
             flooding.Blocking = false;
-            byte[] requests = Encoding.UTF8.GetBytes(string.Concat(Enumerable.Repeat("port list\n", 1000)));
+            byte[] requests = Encoding.UTF8.GetBytes(string.Concat(Enumerable.Repeat("GET /api/report HTTP/1.1\r\nHost: s\r\n\r\n", 1000)));
             while (flooding.Poll(TimeSpan.FromMilliseconds(200), SelectMode.SelectWrite))
             {
                 flooding.Send(requests, SocketFlags.None, out _); // and never reads
@@ -189,9 +189,9 @@ public sealed class PortCommandTests : WithControlSocket
                 clients.Add(talking);
                 talking.Send(rubbish, 0, 1 + (i * 2000), SocketFlags.None, out _);
             }
-            Assert.Single(Ask("port list"));
-            Assert.Contains("is none of 'port add [N=]SPEC'", Assert.Throws<OptionException>(() => Ask("reboot")).Message, StringComparison.Ordinal);
-            Assert.Equal(["port 2: null: null: counts and drops"], Ask("port add null:"));
+            Assert.Single(Ask(ManagementRequest.ListPorts));
+            Assert.Equal("/api/reboot: there is no such page", Assert.Throws<OptionException>(() => Ask(new ManagementRequest("GET", "/api/reboot"))).Message);
+            Assert.Equal(["port 2: null: null: counts and drops"], Ask(ManagementRequest.AddPort("null:")));
         }
         finally
         {
@@ -208,9 +208,9 @@ public sealed class PortCommandTests : WithControlSocket
         RunningCommand.Execute("mkfifo", pipe).Checked();
         using RunningCommand running = StartNull();
         using Socket waiting = Connect();
-        waiting.Send(Encoding.UTF8.GetBytes($"port add 7=replay:{pipe}\n")); // nobody writes into the pipe
-        Eventually.True(() => Ask("port list").Contains($"port 7: {pipe}: being opened"), () => string.Join('\n', Ask("port list")));
-        Assert.Equal(["port 2: null: null: counts and drops"], Ask("port add null:"));
+        waiting.Send(Encoding.UTF8.GetBytes(Post($"7=replay:{pipe}"))); // nobody writes into the pipe
+        Eventually.True(() => Ask(ManagementRequest.ListPorts).Contains($"port 7: {pipe}: being opened"), () => string.Join('\n', Ask(ManagementRequest.ListPorts)));
+        Assert.Equal(["port 2: null: null: counts and drops"], Ask(ManagementRequest.AddPort("null:")));
         SwitchProgram.Terminate(running);
         Assert.Equal(0, running.WaitForEnd(SwitchProgram.Patience).ExitCode);
     }
@@ -220,21 +220,31 @@ public sealed class PortCommandTests : WithControlSocket
     {
         using RunningCommand running = StartNull();
         using Socket client = Connect();
-        client.Send("port add 5=null:\nport del 1\nport li"u8);
-        client.Send("st\nport del 9\n"u8);
-        StringBuilder answer = new();
-        byte[] buffer = new byte[4096];
-        while (!answer.ToString().EndsWith("error\n", StringComparison.Ordinal))
-        {
-            int received = client.Receive(buffer);
-            Assert.NotEqual(0, received);
-            answer.Append(Encoding.UTF8.GetString(buffer, 0, received));
-        }
+        string requests = $"{Post("5=null:")}DELETE /api/ports?port=1 HTTP/1.1\r\nHost: s\r\n\r\nGET /api/ports HTTP/1.1\r\nHost: s\r\n\r\nDELETE /api/ports?port=9 HTTP/1.1\r\nHost: s\r\nConnection: close\r\n\r\n";
+        client.Send(Encoding.UTF8.GetBytes(requests[..150]));
+        client.Send(Encoding.UTF8.GetBytes(requests[150..]));
+        using StreamReader reader = new(new NetworkStream(client), Encoding.UTF8);
+        string[] said = [.. reader.ReadToEnd().Split('\n').Where(line => line.StartsWith("HTTP/", StringComparison.Ordinal) || line.StartsWith("port ", StringComparison.Ordinal)).Select(line => line.TrimEnd())];
         Assert.Equal(
-            "|port 5: null5: null: counts and drops\nok\n|port 1: null1: removed\nok\n|port 5: null5: null: counts and drops\nok\n"
-            + "|port '9': there is no such port; there are 5 (null5)\nerror\n",
-            answer.ToString());
+            [
+                "HTTP/1.1 200 OK", "port 5: null5: null: counts and drops", "HTTP/1.1 200 OK", "port 1: null1: removed", "HTTP/1.1 200 OK",
+                "port 5: null5: null: counts and drops", "HTTP/1.1 400 Bad Request", "port '9': there is no such port; there are 5 (null5)",
+            ],
+            said);
     }
+
+    [Fact]
+    public void What_is_longer_than_a_request_may_be_is_refused()
+    {
+        using RunningCommand running = StartNull();
+        using Socket client = Connect();
+        client.Send(Encoding.UTF8.GetBytes($"POST /api/ports HTTP/1.1\r\nHost: s\r\nContent-Length: {ManagementRequest.LongestBody + 1}\r\nConnection: close\r\n\r\n"));
+        using StreamReader reader = new(new NetworkStream(client), Encoding.UTF8);
+        Assert.Contains("a request has at most 131072 bytes", reader.ReadToEnd(), StringComparison.Ordinal);
+        Assert.Single(Ask(ManagementRequest.ListPorts));
+    }
+
+    private static string Post(string port) => $"POST /api/ports HTTP/1.1\r\nHost: s\r\nContent-Length: {port.Length}\r\n\r\n{port}";
 
     private RunningCommand StartNull()
     {
@@ -255,7 +265,7 @@ public sealed class PortCommandTests : WithControlSocket
     }
 
     /// <summary>As the command does, without a process for each.</summary>
-    private IReadOnlyList<string> Ask(string request) => ControlClient.Ask(Target, request, SwitchProgram.Patience);
+    private string[] Ask(ManagementRequest request) => ManagementClient.AskLines(Target, request, SwitchProgram.Patience);
 
     private static string Counters(CabledHosts lab) =>
         lab.Ofctl("dump-ports") + lab.Ofctl("dump-flows") + lab.Inside.Execute("ip", "-s", "link").Output + lab.Host(2).Execute("ip", "-s", "link").Output;

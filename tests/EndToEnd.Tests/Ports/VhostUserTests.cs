@@ -142,5 +142,5 @@ public sealed class VhostUserTests : IDisposable
 
     private string[] States() => [.. ReadPorts().Select(port => port.State)];
 
-    private IReadOnlyList<PortReport> ReadPorts() => ControlClient.ReadReport(_control, SwitchProgram.Patience).Report.Ports;
+    private IReadOnlyList<PortReport> ReadPorts() => ManagementClient.ReadReport(_control, SwitchProgram.Patience).Ports;
 }

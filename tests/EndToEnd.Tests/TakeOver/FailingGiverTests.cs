@@ -25,12 +25,15 @@ public sealed class FailingGiverTests
         string before = InterfacePicture.Of(lab.Inside);
         string path = Path.Combine(Path.GetTempPath(), $"giver-{Guid.NewGuid():N}");
         using Socket listener = new(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+        using Socket beside = new(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
         listener.Bind(new UnixDomainSocketEndPoint(path));
         try
         {
             listener.Listen();
+            beside.Bind(new UnixDomainSocketEndPoint(HandoverTarget.PathBeside(path)));
+            beside.Listen();
             string network = lab.Inside.Run(NetworkNamespace.NameOfCurrent);
-            var giver = new Thread(() => Give(listener, way, network));
+            var giver = new Thread(() => Give(listener, beside, way, network));
             giver.Start();
             CommandResult ended = lab.RunToEnd("--port", "1=packet:s1", "--port", "2=xdp:s2", "--take-over", $"unix:{path}");
             giver.Join();
@@ -42,25 +45,35 @@ public sealed class FailingGiverTests
         finally
         {
             File.Delete(path);
+            File.Delete($"{path}.take-over");
         }
     }
 
-    private static void Give(Socket listener, string way, string network)
+    private static void Give(Socket listener, Socket beside, string way, string network)
     {
-        using Socket client = listener.Accept();
-        using DescriptorSocket socket = DescriptorSocket.Of((int)client.Handle);
-        using HandoverChannel channel = new(socket, 1 << 20);
-        byte[] next = new byte[1];
-        do
-        {
-            socket.Receive(next, [], Patience);
-        }
-        while (next[0] != '\n');
         try
         {
-            Answer(socket, channel, way, network);
+            using (Socket client = listener.Accept())
+            {
+                byte[] request = new byte[4096];
+                client.Receive(request);
+                client.Send(Encoding.UTF8.GetBytes(way switch
+                {
+                    "hangs up" => string.Empty,
+                    "answers at length" => new string('\0', 100_000),
+                    "refuses" => "HTTP/1.1 400 Bad Request\r\nContent-Length: 10\r\n\r\nnot today\n",
+                    _ => "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n",
+                }));
+            }
+            if (way is not ("hangs up" or "answers at length" or "refuses"))
+            {
+                using Socket taker = beside.Accept();
+                using DescriptorSocket socket = DescriptorSocket.Of((int)taker.Handle);
+                using HandoverChannel channel = new(socket, 1 << 20);
+                Answer(socket, channel, way, network);
+            }
         }
-        catch (IOException)
+        catch (Exception e) when (e is IOException or SocketException)
         {
             // the new switch has heard enough
         }
@@ -70,16 +83,12 @@ public sealed class FailingGiverTests
     {
         switch (way)
         {
-            case "hangs up":
+            case "agrees and hangs up":
                 return;
-            case "answers at length":
-                socket.Send(new byte[100_000], [], Patience);
-                return;
-            case "refuses":
-                socket.Send(Encoding.UTF8.GetBytes(" not today\nerror\n"), [], Patience);
+            case "agrees and sends garbage":
+                socket.Send(Encoding.UTF8.GetBytes(string.Concat(Enumerable.Repeat("garbage", 1000))), [], Patience);
                 return;
         }
-        socket.Send(Encoding.UTF8.GetBytes("ok\n"), [], Patience);
         BinaryWriter to = channel.Payload;
         to.Write(42UL);
         to.Write(string.Empty);

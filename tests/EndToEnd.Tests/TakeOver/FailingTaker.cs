@@ -1,4 +1,5 @@
-using System.Text;
+using Softswitch.Hosting.Configuration;
+using Softswitch.Hosting.Management;
 using Softswitch.Hosting.TakeOver;
 using Softswitch.Ports.Linux;
 using Softswitch.Ports.Linux.Sockets;
@@ -16,7 +17,8 @@ internal sealed class FailingTaker : IDisposable
 
     private FailingTaker(string path)
     {
-        _socket = DescriptorSocket.Connect(path);
+        ManagementClient.Ask($"unix:{path}", ManagementRequest.TakeOver(HandoverChannel.Version), TimeSpan.FromMilliseconds(Patience));
+        _socket = DescriptorSocket.Connect(HandoverTarget.PathBeside(path));
         _channel = new HandoverChannel(_socket, 1 << 30);
     }
 
@@ -45,15 +47,14 @@ internal sealed class FailingTaker : IDisposable
 
     private static FailingTaker? TryReach(string path, TakerStep step)
     {
-        var taker = new FailingTaker(path);
         try
         {
+            var taker = new FailingTaker(path);
             taker.Go(step);
             return taker;
         }
-        catch (IOException e) when (e.Message.Contains("is taking it over already", StringComparison.Ordinal))
+        catch (OptionException e) when (e.Message.Contains("is taking it over already", StringComparison.Ordinal))
         {
-            taker.Dispose();
             return null;
         }
     }
@@ -62,8 +63,6 @@ internal sealed class FailingTaker : IDisposable
     {
         if (step >= TakerStep.Offered)
         {
-            _socket.Send(Encoding.UTF8.GetBytes($"{HandoverTarget.Verb}{HandoverChannel.Version}\n"), [], Patience);
-            Assert.Equal("ok", ReadLine());
             ReceiveUpTo(HandoverMessage.OfferEnd);
         }
         if (step >= TakerStep.Loaded)
@@ -91,21 +90,6 @@ internal sealed class FailingTaker : IDisposable
         HandoverMessage kind = _channel.Receive(Patience, out _, out int[] descriptors);
         Array.ForEach(descriptors, descriptor => _ = Libc.close(descriptor));
         return kind;
-    }
-
-    private string ReadLine()
-    {
-        List<byte> line = [];
-        byte[] next = new byte[1];
-        while (true)
-        {
-            _socket.Receive(next, [], Patience);
-            if (next[0] == '\n')
-            {
-                return Encoding.UTF8.GetString([.. line]);
-            }
-            line.Add(next[0]);
-        }
     }
 }
 

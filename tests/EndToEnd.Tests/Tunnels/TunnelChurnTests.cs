@@ -49,15 +49,15 @@ public sealed class TunnelChurnTests
         string[] tunnels = [$"11=vxlan:local=10.1.0.1,remote={RoutedLab.FarEnd},key=43", "12=vxlan:local=10.1.0.1,remote=flow", "13=gre:local=10.1.0.1,remote=10.1.0.9"];
         foreach (string tunnel in tunnels)
         {
-            Assert.StartsWith($"port {tunnel[..2]}: ", Assert.Single(Ask(path, $"port add {tunnel}")), StringComparison.Ordinal);
+            Assert.StartsWith($"port {tunnel[..2]}: ", Assert.Single(Ask(path, ManagementRequest.AddPort(tunnel))), StringComparison.Ordinal);
         }
         foreach (string tunnel in tunnels)
         {
-            Ask(path, $"port del {tunnel[..2]}");
+            Ask(path, ManagementRequest.DeletePort(tunnel[..2]));
         }
     }
 
     private static int CountDescriptors(RunningCommand running) => Directory.GetFileSystemEntries($"/proc/{running.ProcessId}/fd").Length;
 
-    private static IReadOnlyList<string> Ask(string path, string request) => ControlClient.Ask($"unix:{path}", request, SwitchProgram.Patience);
+    private static string[] Ask(string path, ManagementRequest request) => ManagementClient.AskLines($"unix:{path}", request, SwitchProgram.Patience);
 }

@@ -1,6 +1,7 @@
 using System.Net.Sockets;
 using Softswitch.Hosting.Configuration;
 using Softswitch.Hosting.Management;
+using Softswitch.Web;
 
 namespace Softswitch.Hosting.Tests.Management;
 
@@ -19,7 +20,8 @@ public sealed class ControlSocketsTests
             Assert.Contains("by-name", ControlSockets.Running());
             string target = ControlSockets.Find("by-name");
             Assert.Equal($"unix:{ControlSockets.Folder}/by-name.sock", target);
-            Assert.StartsWith("port 1: ", Assert.Single(ControlClient.Ask(target, ControlProtocol.ListPorts, Patience)), StringComparison.Ordinal);
+            ManagementServer.Serve(host);
+            Assert.StartsWith("port 1: ", Assert.Single(ManagementClient.AskLines(target, ManagementRequest.ListPorts, Patience)), StringComparison.Ordinal);
         }
         Assert.Contains("'by-name': there is no such switch", Assert.Throws<OptionException>(() => ControlSockets.Find("by-name")).Message, StringComparison.Ordinal);
         Assert.False(File.Exists($"{ControlSockets.Folder}/by-name.sock"));
@@ -48,9 +50,11 @@ public sealed class ControlSocketsTests
     public void A_reload_that_is_refused_is_one_line_in_the_log()
     {
         List<string> log = [];
-        using SwitchGroup group = SwitchGroup.Start(SwitchGroupOptions.Of(Small) with { Source = _ => throw new OptionException("--port: nonsense") }, log.Add);
-        ControlAnswer answer = group.Execute(ControlProtocol.Reload);
-        Assert.Equal((false, "--port: nonsense"), (answer.Done, answer.Lines[0]));
+        using SwitchGroup group = SwitchGroup.Start(
+            SwitchGroupOptions.Of(Small with { Name = "unreadable" }) with { Source = _ => throw new OptionException("--port: nonsense") }, log.Add);
+        ManagementServer.Serve(group);
+        OptionException refusal = Assert.Throws<OptionException>(() => ManagementClient.Ask(ControlSockets.Find("unreadable"), ManagementRequest.Reload, Patience));
+        Assert.Equal("--port: nonsense\nnothing was changed", refusal.Message);
         Assert.Equal(
             "control socket: 'reload' refused: --port: nonsense; nothing was changed",
             Assert.Single(log, line => line.Contains("nonsense", StringComparison.Ordinal)));

@@ -6,6 +6,7 @@ using Softswitch.Hosting.Configuration;
 using Softswitch.Hosting.Management;
 using Softswitch.Hosting.Tracing;
 using Softswitch.Testing;
+using Softswitch.Web;
 
 namespace Softswitch.Hosting.Tests.Tracing;
 
@@ -102,14 +103,15 @@ public sealed class SwitchTraceTests : IDisposable
         try
         {
             using SwitchHost host = SwitchHost.Start(Small with { Ports = ["1=null:"], Control = $"punix:{folder}/s" });
+            ManagementServer.Serve(host);
             byte[] packet = TestPacket.Udp(payload: 65_000);
             string request = JsonSerializer.Serialize(new TraceRequest("1", null, null, [packet]), TraceJson.Default.TraceRequest);
-            string answer = Assert.Single(ControlClient.Ask($"unix:{folder}/s", ControlProtocol.Trace + request, TimeSpan.FromSeconds(30)));
+            string answer = ManagementClient.Ask($"unix:{folder}/s", ManagementRequest.Trace(request), TimeSpan.FromSeconds(30));
             TraceReport report = Assert.Single(JsonSerializer.Deserialize(answer, TraceJson.Default.IReadOnlyListTraceReport)!);
             Assert.Equal(packet, Convert.FromHexString(report.Bytes));
             foreach (string bad in (string[])["{}", "null", "[", """{"packets":3}""", """{"inPort":"1","packets":[null]}""", """{"inPort":"1","packets":["!"]}"""])
             {
-                string reason = Assert.Throws<OptionException>(() => ControlClient.Ask($"unix:{folder}/s", ControlProtocol.Trace + bad, TimeSpan.FromSeconds(30))).Message;
+                string reason = Assert.Throws<OptionException>(() => ManagementClient.Ask($"unix:{folder}/s", ManagementRequest.Trace(bad), TimeSpan.FromSeconds(30))).Message;
                 Assert.DoesNotContain("unexpected", reason, StringComparison.Ordinal);
             }
         }
