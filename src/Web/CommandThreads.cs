@@ -3,10 +3,10 @@ using System.Collections.Concurrent;
 namespace Softswitch.Web;
 
 /// <summary>
-/// A thread for each command: opening a port or reading the configuration may take long, and belongs into the network namespace of the thread that made this
-/// one; the pool's threads are few and may be in another.
+/// A thread for each command: it may wait for a switch, or for a file that a port is opened from, and belongs into the network namespace of the thread that made
+/// this one. The pool's threads are few, others are in need of them, and they may be in another namespace.
 /// </summary>
-/// <remarks>Threads: any.</remarks>
+/// <remarks>Threads: any. As many commands at a time as a server has connections.</remarks>
 internal sealed class CommandThreads : IDisposable
 {
     private readonly BlockingCollection<Action> _commands = [];
@@ -16,6 +16,7 @@ internal sealed class CommandThreads : IDisposable
     /// <summary>Does it, or fails as it does.</summary>
     public Task<T> Run<T>(Func<T> command)
     {
+        ObjectDisposedException.ThrowIf(_commands.IsAddingCompleted, this);
         TaskCompletionSource<T> done = new(TaskCreationOptions.RunContinuationsAsynchronously);
         _commands.Add(() =>
         {
@@ -33,7 +34,7 @@ internal sealed class CommandThreads : IDisposable
         return done.Task;
     }
 
-    /// <summary>No command comes any more; those under way go on.</summary>
+    /// <summary>No command comes any more: one that does fails as <see cref="ObjectDisposedException"/>. Those under way go on.</summary>
     public void Dispose() => _commands.CompleteAdding();
 
     /// <summary>A thread is in the namespace of the one that starts it.</summary>

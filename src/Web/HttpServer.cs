@@ -15,8 +15,9 @@ namespace Softswitch.Web;
 
 /// <summary>Serves the management interface over HTTP to whom it is given, until it is disposed of.</summary>
 /// <remarks>
-/// Threads: requests run on the pool's. They enter the control lock for short times, and workers not at all. A client that sends slowly, much or nothing, or
-/// does not read, loses its connection; there is room for so many at a time, and for so many bytes of what they are to read.
+/// Threads: requests run on the pool's, and what waits for a switch on threads of its own. It enters the control lock for short times, and workers not at all.
+/// A client that sends slowly, much or nothing, or does not read, loses its connection; there is room for so many at a time, and for so many bytes of what they
+/// are to read.
 /// </remarks>
 internal sealed class HttpServer : IConnectionServer
 {
@@ -27,14 +28,13 @@ internal sealed class HttpServer : IConnectionServer
     private readonly KestrelServer _kestrel;
     private readonly Connections _connections;
     private readonly CancellationTokenSource _end = new();
-    private readonly IDisposable? _more;
+    private readonly CommandThreads _threads = new();
 
     /// <param name="local">Where its clients connect to.</param>
     /// <param name="idle">How long a client may say nothing.</param>
     /// <param name="longestBody">Bytes of a request.</param>
     /// <param name="make">Makes what answers each request; the token is cancelled at the end.</param>
-    /// <param name="more">Ends with the server.</param>
-    public HttpServer(EndPoint local, TimeSpan idle, int longestBody, Func<CancellationToken, Func<HttpContext, Task>> make, IDisposable? more = null)
+    public HttpServer(EndPoint local, TimeSpan idle, int longestBody, Func<CommandThreads, CancellationToken, Func<HttpContext, Task>> make)
     {
         // The server alone: what usually surrounds it reads settings of files and variables, and is several times as large.
         var options = new KestrelServerOptions { AddServerHeader = false };
@@ -48,8 +48,7 @@ internal sealed class HttpServer : IConnectionServer
         options.Listen(local, one => one.Protocols = HttpProtocols.Http1);
         _connections = new Connections(local);
         _kestrel = new KestrelServer(Options.Create(options), _connections, NullLoggerFactory.Instance);
-        _more = more;
-        _kestrel.StartAsync(new Application(make(_end.Token)), CancellationToken.None).GetAwaiter().GetResult();
+        _kestrel.StartAsync(new Application(make(_threads, _end.Token)), CancellationToken.None).GetAwaiter().GetResult();
     }
 
     public void Serve(Socket client) => _connections.Add(client);
@@ -62,7 +61,7 @@ internal sealed class HttpServer : IConnectionServer
             _kestrel.StopAsync(patience.Token).GetAwaiter().GetResult();
         }
         _kestrel.Dispose();
-        _more?.Dispose();
+        _threads.Dispose();
         _end.Dispose();
     }
 

@@ -29,11 +29,7 @@ public static class ManagementServer
     }
 
     /// <summary>What answers at the control socket.</summary>
-    internal static IConnectionServer CreateServer(SwitchGroup group)
-    {
-        var threads = new CommandThreads();
-        return new HttpServer(
-            new UnixDomainSocketEndPoint(group.Socket!.Listener.Path), IdlePatience, ManagementRequest.LongestBody,
-            end => new WebRequests(group, null, threads, new Reply(TimeProvider.System), end).Respond, threads);
-    }
+    internal static IConnectionServer CreateServer(SwitchGroup group) => new HttpServer(
+        new UnixDomainSocketEndPoint(group.Socket!.Listener.Path), IdlePatience, ManagementRequest.LongestBody,
+        (threads, end) => new WebRequests(group, null, threads, new Reply(TimeProvider.System), end).Respond);
 }

@@ -42,6 +42,9 @@ internal sealed class Reply(TimeProvider time)
         }
     }
 
+    /// <summary>What is being made for this request.</summary>
+    public async Task Send(HttpContext context, Task<Answer> answer) => await Send(context, await answer);
+
     public static Task Refuse(HttpContext context, int status, string reason)
     {
         context.Response.StatusCode = status;

@@ -7,7 +7,7 @@ namespace Softswitch.Web;
 /// <remarks>Threads: any. Those that come while it is being read wait for that.</remarks>
 /// <param name="read">The whole answer. One caller at a time.</param>
 [SuppressMessage("Design", "CA1001", Justification = "of a semaphore only the wait handle needs an end, and nobody asks for it")]
-internal sealed class SharedReading(Func<Answer> read)
+internal sealed class SharedReading(Func<Task<Answer>> read)
 {
     // Half of the page's period: each look brings news.
     private static readonly TimeSpan Age = TimeSpan.FromMilliseconds(500);
@@ -24,7 +24,7 @@ internal sealed class SharedReading(Func<Answer> read)
         {
             if (_answer == null || Stopwatch.GetElapsedTime(_readAt) > Age)
             {
-                _answer = read();
+                _answer = await read();
                 _readAt = Stopwatch.GetTimestamp();
             }
             return _answer.Value;

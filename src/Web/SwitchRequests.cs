@@ -9,7 +9,7 @@ namespace Softswitch.Web;
 
 /// <summary>Answers what is asked of one switch. Threads: any.</summary>
 [SuppressMessage("Design", "CA1001", Justification = "of a semaphore only the wait handle needs an end, and nobody asks for it")]
-internal sealed class SwitchRequests(SwitchHost host, AccessToken? token, Reply reply, CancellationToken end)
+internal sealed class SwitchRequests(SwitchHost host, AccessToken? token, CommandThreads threads, Reply reply, CancellationToken end)
 {
     private const int QueuePatienceMilliseconds = 5000;
     private const int MostTraceBytes = 256 * 1024;
@@ -22,7 +22,7 @@ internal sealed class SwitchRequests(SwitchHost host, AccessToken? token, Reply 
     /// <param name="path">Behind what names the switch.</param>
     public Task Route(HttpContext context, string path) => path switch
     {
-        "/api/report" => reply.Send(context, Answer.Json(host.ReadReport(), ReportJson.Default.SwitchReport)),
+        "/api/report" => reply.Send(context, threads.Run(() => Answer.Json(host.ReadReport(), ReportJson.Default.SwitchReport))),
         "/api/flows" => SendFlows(context),
         "/api/trace" => SendTrace(context),
         "/api/capture" or "/api/capture/stop" when token?.IsShownBy(context.Request) == false => RefuseWithoutToken(context),
@@ -79,7 +79,7 @@ internal sealed class SwitchRequests(SwitchHost host, AccessToken? token, Reply 
         try
         {
             using var stop = CancellationTokenSource.CreateLinkedTokenSource(end, context.RequestAborted);
-            return read(stop.Token);
+            return await threads.Run(() => read(stop.Token));
         }
         finally
         {

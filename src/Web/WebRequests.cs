@@ -26,6 +26,7 @@ internal sealed class WebRequests
 
     private readonly SwitchGroup _group;
     private readonly Reply _reply;
+    private readonly CommandThreads _threads;
     private readonly CommandRequests? _commands;
     private readonly ConditionalWeakTable<SwitchHost, SwitchRequests> _requests = []; // until the switch is nobody's any more
     private readonly ConditionalWeakTable<SwitchHost, SwitchRequests>.CreateValueCallback _makeRequests;
@@ -34,15 +35,16 @@ internal sealed class WebRequests
     private bool _areLabelled;
 
     /// <param name="token">What lets a page see packets' contents; null where only the owner of the process is served.</param>
-    /// <param name="threads">For what only the owner may ask for; null where others are served.</param>
-    public WebRequests(SwitchGroup group, AccessToken? token, CommandThreads? threads, Reply reply, CancellationToken end)
+    /// <param name="threads">For what waits for a switch: of the pool's others are in need.</param>
+    public WebRequests(SwitchGroup group, AccessToken? token, CommandThreads threads, Reply reply, CancellationToken end)
     {
         _group = group;
+        _threads = threads;
         _reply = reply;
-        _commands = threads == null ? null : new CommandRequests(group, threads, reply);
-        _makeRequests = host => new SwitchRequests(host, token, reply, end);
+        _commands = token == null ? new CommandRequests(group, threads, reply) : null;
+        _makeRequests = host => new SwitchRequests(host, token, threads, reply, end);
         _overview = new SharedReading(ReadOverview);
-        _metrics = new SharedReading(() => WriteMetrics(group.Switches, group.ReadReport(), areLabelled: true));
+        _metrics = new SharedReading(() => threads.Run(() => WriteMetrics(group.Switches, group.ReadReport(), areLabelled: true)));
         _areLabelled = group.Alone == null;
     }
 
@@ -122,7 +124,7 @@ internal sealed class WebRequests
             : method != HttpMethods.Get ? RefuseMethod(context, method)
             : rest switch
             {
-                "/metrics" => _reply.Send(context, WriteMetrics([host], SwitchGroup.ReadReport(host.Name, host.Control.Uptime, [host], []), areLabelled: true)),
+                "/metrics" => _reply.Send(context, _threads.Run(() => WriteMetrics([host], SwitchGroup.ReadReport(host.Name, host.Control.Uptime, [host], []), areLabelled: true))),
                 "/api/reasons" => _reply.Send(context, s_answerOfReasons),
                 _ => RequestsOf(host).Route(context, rest),
             };
@@ -146,19 +148,20 @@ internal sealed class WebRequests
         return Reply.Refuse(context, StatusCodes.Status405MethodNotAllowed, $"{method}: nothing is changed here; ask with GET");
     }
 
-    private Answer ReadOverview() => Answer.Json(_group.ReadReport(), ReportJson.Default.GroupReport);
+    private Task<Answer> ReadOverview() => _threads.Run(() => Answer.Json(_group.ReadReport(), ReportJson.Default.GroupReport));
 
     /// <summary>Of many who look at pages each is told the same for a while; a tool wants to know what it has just changed.</summary>
-    private async Task SendOverview(HttpContext context) =>
-        await _reply.Send(context, IsOfOwner ? ReadOverview() : await _overview.Get(context.RequestAborted));
+    private Task SendOverview(HttpContext context) => _reply.Send(context, IsOfOwner ? ReadOverview() : _overview.Get(context.RequestAborted));
 
     /// <summary>
     /// Series have the switch's name from the moment there was another number of switches than one: a series must not change what it is of.
     /// </summary>
-    private async Task SendMetrics(HttpContext context)
+    private Task SendMetrics(HttpContext context)
     {
         _areLabelled |= _group.Alone == null;
-        await _reply.Send(context, _areLabelled ? await _metrics.Get(context.RequestAborted) : WriteMetrics(_group.Switches, _group.ReadReport(), areLabelled: false));
+        return _reply.Send(
+            context,
+            _areLabelled ? _metrics.Get(context.RequestAborted) : _threads.Run(() => WriteMetrics(_group.Switches, _group.ReadReport(), areLabelled: false)));
     }
 
     private static Answer WriteMetrics(IReadOnlyList<SwitchHost> hosts, GroupReport process, bool areLabelled)

@@ -33,7 +33,8 @@ internal sealed class WebServer : IDisposable
         var socket = new ManagementSocket(listener);
         var server = new WebServer(socket, $"http://{HostOf(address)}:{address.Port}/");
         var reply = new Reply(time ?? TimeProvider.System);
-        socket.Serve(() => new HttpServer(address, IdlePatience, MaxBody, end => new WebRequests(group, token, null, reply, end).Respond), group.Log);
+        socket.Serve(
+            () => new HttpServer(address, IdlePatience, MaxBody, (threads, end) => new WebRequests(group, token, threads, reply, end).Respond), group.Log);
         say($"web: {server.Address}{token.Fragment}{Warning(address)}");
         return server;
     }

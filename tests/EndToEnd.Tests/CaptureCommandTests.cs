@@ -1,8 +1,6 @@
 using Softswitch.EndToEnd.Tests.Harness;
 using Softswitch.Hosting;
-using Softswitch.Hosting.Configuration;
 using Softswitch.Testing;
-using Softswitch.Web;
 
 namespace Softswitch.EndToEnd.Tests;
 
@@ -77,7 +75,7 @@ public sealed class CaptureCommandTests : WithControlSocket
     [InlineData("--write: /nowhere/x: ", "-w", "/nowhere/x")]
     public void What_makes_no_sense_is_said_by_option(string said, params string[] arguments)
     {
-        using SwitchHost running = StartNull();
+        using SwitchHost running = StartHost(("port", "1=null:"));
         CommandResult result = SwitchProgram.Execute(["capture", Target, .. arguments]);
         Assert.Equal(2, result.ExitCode);
         Assert.StartsWith($"softswitch capture: {said}", result.Error, StringComparison.Ordinal);
@@ -104,7 +102,7 @@ public sealed class CaptureCommandTests : WithControlSocket
     [Fact]
     public void When_the_switch_ends_so_does_the_capture()
     {
-        using SwitchHost running = StartNull();
+        using SwitchHost running = StartHost(("port", "1=null:"));
         using RunningCommand capture = StartCapture();
         running.Dispose();
         CommandResult result = capture.WaitForEnd(SwitchProgram.Patience);
@@ -113,13 +111,6 @@ public sealed class CaptureCommandTests : WithControlSocket
 
     private HostedSwitch StartSwitch(CabledHosts lab, params string[] arguments) =>
         lab.StartRun([.. arguments, "--listen", CabledHosts.Listen, "--control", Control]);
-
-    private SwitchHost StartNull()
-    {
-        SwitchHost host = SwitchHost.Start(SwitchOptions.Parse(("port", "1=null:"), ("control", Control)));
-        ManagementServer.Serve(host);
-        return host;
-    }
 
     private RunningCommand StartCapture(params string[] arguments)
     {

@@ -1,7 +1,6 @@
 using System.Text.Json;
 using Softswitch.EndToEnd.Tests.Harness;
 using Softswitch.Hosting;
-using Softswitch.Hosting.Configuration;
 using Softswitch.Ports.Pcap;
 using Softswitch.Testing;
 
@@ -13,7 +12,7 @@ public sealed class TraceCommandTests : WithControlSocket
     [Fact]
     public void A_flow_bytes_and_each_packet_of_a_capture_are_traced()
     {
-        using SwitchHost running = SwitchHost.Start(SwitchOptions.Parse(("port", "1=null:"), ("port", "2=null:"), ("control", Control), ("fail-mode", "standalone")));
+        using SwitchHost running = StartHost(("port", "1=null:"), ("port", "2=null:"), ("fail-mode", "standalone"));
         string file = PathOf("in.pcap");
         byte[][] frames = [TestPacket.Udp(payload: 60_000), TestPacket.Udp(payload: 61_000), TestPacket.Arp(), [1, 2, 3]];
         PcapFile.Write(file, frames.Select(frame => new ReadOnlyMemory<byte>(frame)));

@@ -14,6 +14,7 @@ public sealed class PublicApiTests
     [InlineData("Ports")]
     [InlineData("NetFpga")]
     [InlineData("Hosting")]
+    [InlineData("Web")]
     public void What_is_public_is_what_the_listing_says(string project)
     {
         string file = Path.Combine(Repository.Root, "docs", "api", $"Softswitch.{project}.txt");

@@ -1,6 +1,5 @@
 using Softswitch.EndToEnd.Tests.Harness;
 using Softswitch.Hosting;
-using Softswitch.Hosting.Configuration;
 
 namespace Softswitch.EndToEnd.Tests.Cards;
 
@@ -32,7 +31,7 @@ public sealed class CardCommandTests : WithControlSocket
     [Fact]
     public void A_running_switch_without_a_card_says_so()
     {
-        using SwitchHost running = SwitchHost.Start(SwitchOptions.Parse(("port", "1=null:"), ("control", Control)));
+        using SwitchHost running = StartHost(("port", "1=null:"));
         AssertRefused("softswitch netfpga show: the switch has no NetFPGA card (run --netfpga)\n", "show", Target);
     }
 
