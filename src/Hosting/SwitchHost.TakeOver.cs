@@ -104,13 +104,19 @@ public sealed partial class SwitchHost : IHandedOver
     }
 
     /// <summary>Loads what handing over takes, while the files are there that the program was started from: an upgrade puts others in their place.</summary>
-    /// <exception cref="OptionException">The control socket is not served.</exception>
     internal void PrepareHandOver()
     {
         Assembly.Load("System.Diagnostics.DiagnosticSource"); // as .NET does for the first socket that it accepts
         if (CommandListener?.Path is { } path)
         {
-            ManagementClient.Ask($"unix:{path}", ManagementRequest.ListPorts, ConnectPatience); // what serves the one who asks for the switch
+            try
+            {
+                ManagementClient.Ask($"unix:{path}", ManagementRequest.ListPorts, ConnectPatience); // what serves the one who asks for the switch
+            }
+            catch (OptionException e)
+            {
+                HostLog.Warn(_log, $"control socket: {e.Message}");
+            }
         }
         JitWarmUp.ForSource(Control.Handover.Devices.Select(one => one.Device.GetType()));
     }

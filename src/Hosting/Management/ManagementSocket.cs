@@ -13,6 +13,9 @@ internal sealed class ManagementSocket : IDisposable
 {
     private const int Backlog = 16;
 
+    // Until the first client has said something, or is gone: others wait meanwhile.
+    private static readonly TimeSpan ProbePatience = TimeSpan.FromMilliseconds(100);
+
     private readonly Lock _lock = new();
     private Thread? _thread;
     private IConnectionServer? _server;
@@ -92,6 +95,11 @@ internal sealed class ManagementSocket : IDisposable
         {
             try
             {
+                if (_server == null && client.Poll(ProbePatience, SelectMode.SelectRead) && client.Available == 0)
+                {
+                    client.Dispose(); // who only looked whether somebody listens is gone by now
+                    continue;
+                }
                 _server ??= make();
                 _server.Serve(client);
             }
