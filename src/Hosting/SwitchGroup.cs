@@ -1,8 +1,10 @@
 using System.Diagnostics;
+using System.Runtime.ExceptionServices;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
 using Softswitch.Hosting.Configuration;
 using Softswitch.Hosting.Logging;
+using Softswitch.Hosting.Management;
 using Softswitch.Hosting.Processes;
 using Softswitch.Hosting.Reports;
 using Softswitch.Hosting.TakeOver;
@@ -20,26 +22,26 @@ namespace Softswitch.Hosting;
 /// Ports and sockets belong to the network namespace of the thread that calls <c>Start</c>; whoever adds a switch is in the same.
 /// </para>
 /// </remarks>
-public sealed partial class SwitchGroup : IDisposable, IAsyncDisposable
+public sealed class SwitchGroup : IDisposable, IAsyncDisposable
 {
-    private readonly Lock _lock = new(); // nothing that waits is done with it
-    private readonly List<GroupMember> _members = [];
+    private const string DefaultName = "softswitch";
+    private const int StartThreads = 4; // most of a start is waiting for the kernel
+
+    private readonly MemberList _members;
+    private readonly GroupConfiguration _configuration;
     private readonly CancellationTokenSource _failed = new();
     private readonly CancellationTokenSource _given = new();
     private readonly Action<string> _say;
     private readonly ILogger _log;
     private readonly long _began = Stopwatch.GetTimestamp();
-    private volatile SwitchGroupOptions _options;
-    private volatile bool _isDisposed;
-    private volatile bool _isHandingOver;
-    private volatile bool _hadSeveral;
     private volatile bool _endsWithSwitch;
 
     private SwitchGroup(SwitchGroupOptions options, Action<string> say, ILogger log, HandoverTarget? taker)
     {
-        _options = options;
         _say = say;
         _log = log;
+        _members = new MemberList(options.IsPlain);
+        _configuration = new GroupConfiguration(this, options, _members, log);
         Name = options.Name;
         Resources = new SwitchResources(options, taker);
     }
@@ -51,36 +53,24 @@ public sealed partial class SwitchGroup : IDisposable, IAsyncDisposable
     public string? Name { get; private set; }
 
     /// <summary>The switches that run, in the order in which they were asked for.</summary>
-    public IReadOnlyList<SwitchHost> Switches
-    {
-        get
-        {
-            lock (_lock)
-            {
-                return [.. _members.Where(member => !member.IsEnding).Select(member => member.Host).OfType<SwitchHost>()];
-            }
-        }
-    }
+    public IReadOnlyList<SwitchHost> Switches => _members.Running;
+
+    /// <summary>The only switch; null while there are none or several, those that failed or are being started counted.</summary>
+    internal SwitchHost? Alone => _members.All is [{ IsEnding: false, Host: { } one }] ? one : null;
+
+    /// <summary>What is told of tools.</summary>
+    internal ILogger Log => _log;
+
+    /// <summary>Told of reloads; null for nobody.</summary>
+    internal ServiceManager? Manager { get; set; }
 
     internal SwitchResources Resources { get; }
 
     /// <summary>Null where tools do not find the process.</summary>
     internal ProcessSocket? Socket { get; private set; }
 
-    /// <summary>Whether the process was started for one switch.</summary>
-    internal bool IsPlain => _options.IsPlain;
-
     /// <summary>Whether there is one switch that has the process for itself.</summary>
-    internal bool HasOneSwitch
-    {
-        get
-        {
-            lock (_lock)
-            {
-                return _options.IsPlain && _members.Count == 1 && !_members[0].IsByHand;
-            }
-        }
-    }
+    internal bool HasOneSwitch => _members.HasOneSwitch;
 
     /// <summary>Cancelled when the switch that has the process for itself has failed; <see cref="ThrowIfFailed"/> then says why.</summary>
     internal CancellationToken Failed => _failed.Token;
@@ -145,54 +135,27 @@ public sealed partial class SwitchGroup : IDisposable, IAsyncDisposable
     /// <exception cref="OptionException">There is no such switch; the message names it and those there are.</exception>
     public void Remove(string name)
     {
-        SwitchHost? host;
-        lock (_lock)
+        if (_members.BeginEnd(name) is { } host)
         {
-            GroupMember member = _members.Find(member => member.Name == name) ?? throw NoSuchSwitch(name);
-            if (member.IsEnding || (member.Host == null && member.Failure == null))
-            {
-                throw new OptionException($"switch '{name}': is {(member.IsEnding ? "ending" : "being started")}");
-            }
-            host = member.Host;
-            member.IsEnding = true;
-            if (host == null)
-            {
-                _members.Remove(member);
-            }
+            host.Dispose();
+            return;
         }
-        if (host == null)
-        {
-            Socket?.Unlink(name);
-            RaiseChanged();
-        }
-        host?.Dispose();
+        Socket?.Unlink(name);
+        RaiseChanged();
     }
 
     /// <returns>The switch of that name; null if none runs.</returns>
-    public SwitchHost? Find(string name)
-    {
-        lock (_lock)
-        {
-            return _members.Find(member => member.Name == name)?.Host;
-        }
-    }
+    public SwitchHost? Find(string name) => _members.Find(name);
 
     /// <summary>Ends all switches, some at a time: interfaces are as they were found. Done again, it does nothing. Not from a handler of a switch.</summary>
     public void Dispose()
     {
-        SwitchHost[] hosts;
-        lock (_lock)
+        if (_members.Close() is { } hosts)
         {
-            if (_isDisposed)
-            {
-                return;
-            }
-            _isDisposed = true;
-            hosts = [.. _members.Select(member => member.Host).OfType<SwitchHost>()];
+            Socket?.Dispose();
+            ParallelThreads.ForEach(hosts, StartThreads, host => host.Dispose());
+            Resources.Dispose();
         }
-        Socket?.Dispose();
-        ParallelThreads.ForEach(hosts, StartThreads, host => host.Dispose());
-        Resources.Dispose();
     }
 
     /// <summary>The same on another thread. A handler may begin it, but not wait for it.</summary>
@@ -221,68 +184,247 @@ public sealed partial class SwitchGroup : IDisposable, IAsyncDisposable
     /// <summary>All switches, behind those that run the others.</summary>
     internal GroupReport ReadReport()
     {
-        List<SwitchHost> running = [];
-        List<SwitchSummary> others = [];
-        lock (_lock)
+        (IReadOnlyList<SwitchHost> running, IReadOnlyList<SwitchSummary> others) = _members.Read();
+        return ProcessReading.Take(Name, Stopwatch.GetElapsedTime(_began), running, others);
+    }
+
+    /// <summary>The switch that is meant where none is named: the only one, or the one that the process is called by.</summary>
+    /// <exception cref="OptionException">There is none, or the message lists those there are.</exception>
+    internal SwitchHost FindOnly() => _members.FindOnly(Name);
+
+    /// <summary>Why <see cref="Find"/> has nothing for a name.</summary>
+    internal string WhyNot(string name) => _members.WhyNot(name);
+
+    /// <summary>Has tools served at the control socket, if there is one, by threads of the calling one's network namespace.</summary>
+    /// <param name="make">Makes the server, when the first tool comes.</param>
+    internal void Serve(Func<IConnectionServer> make) => Socket?.Serve(make);
+
+    /// <summary>Starts one more switch, as a tool asks for it; it forwards when this returns.</summary>
+    /// <param name="json">An object: names of options of <c>run</c> with a text or a list of texts.</param>
+    /// <returns>What it has open.</returns>
+    /// <exception cref="OptionException">A line for each option that is wrong, or for what cannot be had.</exception>
+    internal IReadOnlyList<string> AddForTool(string json)
+    {
+        CheckTakesTools();
+        List<string> said = [];
+        Add(GroupOptionsReader.ReadAdded(_configuration.Options, json), said.Add);
+        said.ForEach(line => HostLog.News(_log, line));
+        return said;
+    }
+
+    /// <summary>Ends a switch, as a tool asks for it.</summary>
+    /// <exception cref="OptionException">There is no such switch.</exception>
+    internal IReadOnlyList<string> RemoveForTool(string name)
+    {
+        CheckTakesTools();
+        Remove(name);
+        HostLog.News(_log, $"switch {name}: removed");
+        return [$"switch {name}: removed"];
+    }
+
+    /// <summary>As <see cref="GroupConfiguration.Describe"/>.</summary>
+    internal IReadOnlyList<string> DescribeOptions(bool all, string? name = null) => _configuration.Describe(all, name);
+
+    /// <summary>As <see cref="GroupConfiguration.ReadOptions"/>.</summary>
+    internal SwitchOptions ReadOptions(SwitchHost host) => _configuration.ReadOptions(host);
+
+    /// <summary>As <see cref="GroupConfiguration.Reload"/>.</summary>
+    internal IReadOnlyList<string> Reload(string cause)
+    {
+        Manager?.Reloading();
+        try
         {
-            foreach (GroupMember member in _members)
-            {
-                if (member is { Host: { } host, IsEnding: false })
-                {
-                    running.Add(host);
-                }
-                else
-                {
-                    others.Add(member.Describe());
-                }
-            }
+            return _configuration.Reload(cause);
         }
-        return ReadReport(Name, Stopwatch.GetElapsedTime(_began), running, others);
+        finally
+        {
+            Manager?.Ready();
+        }
+    }
+
+    /// <summary>Has another process, which asks for the switch that has this one for itself, go on with it.</summary>
+    /// <param name="version">Of the protocol by which that process takes over.</param>
+    /// <exception cref="OptionException">There is no switch, or another one besides; or as <see cref="SwitchHost.BeginHandOver"/>.</exception>
+    internal void BeginHandOver(string version) => _members.FindAlone().BeginHandOver(version);
+
+    /// <summary>Holds what cannot be together with a switch that changes processes.</summary>
+    /// <exception cref="OptionException">The switch is not alone in its process, or changes processes already.</exception>
+    internal void SetHandingOver(bool isUnderWay) => _members.SetHandingOver(isUnderWay);
+
+    /// <exception cref="OptionException">As <see cref="SetHandingOver"/>.</exception>
+    internal void CheckHandOver() => _members.CheckHandOver();
+
+    /// <summary>The threads of all switches, with a number for each as <see cref="SwitchHost.ReadProgress"/> has it.</summary>
+    internal IReadOnlyList<(string Thread, long Turns)> ReadProgress() =>
+        [.. Switches.SelectMany(host => host.ReadProgress().Select(one => HasOneSwitch ? one : ($"{one.Thread} of switch {host.Name}", one.Turns)))];
+
+    /// <summary>One line: <c>4 ports, 3 up; 1 of 2 controllers connected</c>, or <c>3 switches, 1 failed</c>.</summary>
+    /// <exception cref="ObjectDisposedException">The process ends.</exception>
+    internal string DescribeForService()
+    {
+        ObjectDisposedException.ThrowIf(_members.IsClosed, this);
+        if (HasOneSwitch)
+        {
+            return Switches is [var one] ? one.DescribeForService() : string.Empty;
+        }
+        GroupMember[] all = _members.All;
+        int failed = all.Count(member => member.Failure != null);
+        return $"{all.Length} switches{(failed > 0 ? $", {failed} failed" : string.Empty)}";
+    }
+
+    /// <summary>A switch is known by its datapath id now, and is to be by its name.</summary>
+    /// <returns>Its name.</returns>
+    /// <exception cref="OptionException">Another has its datapath id, or tools know another by its name.</exception>
+    internal string Enlist(GroupMember member, ulong datapathId, string name, HandoverTarget? taker)
+    {
+        _members.Identify(member, datapathId);
+        SwitchGroupOptions options = _configuration.Options;
+        if (options.IsPlain && !member.IsByHand)
+        {
+            Socket = ProcessSocket.Open(options.Control, options.Name, options.IsNamedByDefault ? name : null, taker, _say, _log, HostLog.NameTaken);
+            name = Socket?.Name ?? name;
+            Name = Socket?.Name;
+        }
+        else if (name != Name)
+        {
+            Socket?.Link(name);
+        }
+        else if (!options.IsPlain)
+        {
+            throw new OptionException($"switch {name}: name: is the process's own");
+        }
+        _members.Rename(member, name);
+        return name;
     }
 
     /// <summary>A switch has ended. One that failed is remembered.</summary>
     internal void Leave(GroupMember member)
     {
-        lock (_lock)
+        if (_members.TryLeave(member))
         {
-            if (member.Host == null || member.Failure != null || _isDisposed)
+            Unlink(member);
+            RaiseChanged();
+            if (_endsWithSwitch)
             {
-                return; // it never was one of us, is to be remembered, or goes with us
+                Dispose();
             }
-            _members.Remove(member);
         }
-        Unlink(member);
-        RaiseChanged();
+    }
+
+    /// <summary>Starts switches that a configuration has got, some at a time. Those that cannot be are remembered as failed.</summary>
+    /// <returns>For each why it could not be started; null where nothing kept it.</returns>
+    internal IEnumerable<(string Name, string? Failure)> StartMore(IReadOnlyList<SwitchOptions> options)
+    {
+        GroupMember[] members = [.. options.Select(one => _members.Reserve(this, one, isByHand: false))];
+        Exception?[] failures = StartMembers(members, null);
+        if (members.Length > 0)
+        {
+            RaiseChanged();
+        }
+        return members.Zip(failures, (member, failure) => (member.Name, failure == null ? null : Reasons(failure)));
+    }
+
+    private void CheckTakesTools()
+    {
         if (_endsWithSwitch)
         {
-            Dispose();
+            throw new OptionException("the process has one switch, which is its program's own");
         }
     }
 
-    /// <summary>Holds what cannot be together with a switch that changes processes.</summary>
-    /// <exception cref="OptionException">The switch is not alone in its process, or changes processes already.</exception>
-    internal void SetHandingOver(bool isUnderWay)
+    private SwitchHost Add(SwitchOptions options, Action<string> say)
     {
-        lock (_lock)
+        GroupMember member = _members.Reserve(this, _configuration.Options.Share(options), isByHand: true);
+        SwitchHost host;
+        try
         {
-            if (isUnderWay)
+            host = StartOne(member, null, say);
+        }
+        catch
+        {
+            _members.Remove(member);
+            throw;
+        }
+        RaiseChanged();
+        return host;
+    }
+
+    private void StartAll(HandoverTarget? taker)
+    {
+        SwitchGroupOptions options = _configuration.Options;
+        if (!options.IsPlain)
+        {
+            Socket = ProcessSocket.Open(
+                options.Control, options.Name, options.IsNamedByDefault ? DefaultName : null, taker, _say, _log, HostLog.ProcessNameTaken);
+            Name = Socket?.Name;
+            _say(Resources.DescribeFrames());
+        }
+        GroupMember[] members = [.. options.Switches.Select(one => _members.Reserve(this, one, isByHand: false))];
+        Exception?[] failures = StartMembers(members, taker);
+        if (members.Length > 0 && failures.All(failure => failure != null))
+        {
+            if (members.Length == 1)
             {
-                CheckHandOver();
+                ExceptionDispatchInfo.Throw(failures[0]!);
             }
-            _isHandingOver = isUnderWay;
+            throw new OptionException([.. members.Zip(failures, (member, failure) => $"switch {member.Name}: {Reasons(failure!)}")]);
         }
     }
 
-    /// <exception cref="OptionException">There is another switch in the process, or it changes processes already.</exception>
-    internal void CheckHandOver()
+    /// <summary>Starts switches, some at a time. Those that cannot be are remembered as failed, with the reason.</summary>
+    /// <returns>What kept each from starting; null where nothing did.</returns>
+    private Exception?[] StartMembers(GroupMember[] members, HandoverTarget? taker)
     {
-        lock (_lock)
+        Exception?[] failures = new Exception?[members.Length];
+        ParallelThreads.ForEach([.. Enumerable.Range(0, members.Length)], StartThreads, index =>
         {
-            if (_isHandingOver || !HasOneSwitch)
+            List<string> said = [];
+            try
             {
-                throw _isHandingOver ? new OptionException("another process is taking it over already") : NotAlone();
+                StartOne(members[index], taker, members.Length == 1 ? _say : said.Add);
+            }
+#pragma warning disable CA1031 // whatever it is, the others are started; who asked is told
+            catch (Exception e)
+#pragma warning restore CA1031
+            {
+                failures[index] = e;
+                _members.NoteFailure(members[index], Reasons(e));
+            }
+            lock (failures)
+            {
+                said.ForEach(_say);
+            }
+        });
+        foreach ((GroupMember member, Exception? failure) in members.Zip(failures))
+        {
+            if (failure != null && !HasOneSwitch)
+            {
+                HostLog.CannotStart(LogOf(member), Reasons(failure));
             }
         }
+        return failures;
+    }
+
+    private SwitchHost StartOne(GroupMember member, HandoverTarget? taker, Action<string> say)
+    {
+        SwitchHost host;
+        try
+        {
+            host = SwitchHost.Start(member.Options, _configuration.Options.IsPlain && !member.IsByHand ? say : line => say($"{member.Name}: {line}"), LogOf(member), taker, member);
+        }
+        catch
+        {
+            Unlink(member);
+            throw;
+        }
+        if (!_members.TryEnter(member, host))
+        {
+            host.Dispose();
+            throw new ObjectDisposedException(nameof(SwitchGroup));
+        }
+        host.Given.Register(_given.Cancel);
+        host.Failed.Register(() => OnFailed(member, host));
+        return host;
     }
 
     /// <summary>On the thread that failed, which has to end before the switch can.</summary>
@@ -295,17 +437,11 @@ public sealed partial class SwitchGroup : IDisposable, IAsyncDisposable
         }
         new Thread(() =>
         {
-            string reason = Reasons(host.Failure!);
-            lock (_lock)
+            if (_members.TryFail(member, Reasons(host.Failure!)))
             {
-                if (member.IsEnding || _isDisposed)
-                {
-                    return;
-                }
-                (member.Host, member.Failure) = (null, reason);
+                host.Dispose();
+                RaiseChanged();
             }
-            host.Dispose();
-            RaiseChanged();
         })
         { Name = $"end of {member.Name}", IsBackground = true }.Start();
     }
@@ -313,7 +449,7 @@ public sealed partial class SwitchGroup : IDisposable, IAsyncDisposable
     /// <summary>The name goes, unless it is the process's.</summary>
     private void Unlink(GroupMember member) => Socket?.Unlink(member.Name);
 
-    private SwitchLog LogOf(GroupMember member) => new(_log, () => _hadSeveral ? member.Name : null);
+    private SwitchLog LogOf(GroupMember member) => new(_log, () => HasOneSwitch ? null : member.Name);
 
     private void RaiseChanged()
     {
@@ -329,16 +465,6 @@ public sealed partial class SwitchGroup : IDisposable, IAsyncDisposable
             {
                 HostLog.Warn(_log, $"a handler of {nameof(SwitchesChanged)} failed: {e.GetType().Name}: {e.Message.ReplaceLineEndings(" ")}");
             }
-        }
-    }
-
-    private static OptionException NotAlone() => new("it shares its process with others: only a switch that has a process for itself can be taken over");
-
-    private OptionException NoSuchSwitch(string name)
-    {
-        lock (_lock)
-        {
-            return new OptionException($"switch '{name}': there is no such switch in this process; there are {string.Join(", ", _members.Select(member => member.Name).DefaultIfEmpty("none"))}");
         }
     }
 

@@ -124,7 +124,7 @@ internal sealed class WebRequests
             : method != HttpMethods.Get ? RefuseMethod(context, method)
             : rest switch
             {
-                "/metrics" => _reply.Send(context, _threads.Run(() => WriteMetrics([host], SwitchGroup.ReadReport(host.Name, host.Control.Uptime, [host], []), areLabelled: true))),
+                "/metrics" => _reply.Send(context, _threads.Run(() => WriteMetrics([host], ProcessReading.Take(host.Name, host.Control.Uptime, [host], []), areLabelled: true))),
                 "/api/reasons" => _reply.Send(context, s_answerOfReasons),
                 _ => RequestsOf(host).Route(context, rest),
             };

@@ -137,5 +137,5 @@ public sealed class SwitchMetricsTests : IDisposable
 
     private Task<string> ReadAsync() => _served.Client.GetStringAsync("/metrics", TestContext.Current.CancellationToken);
 
-    private static GroupReport ReadProcess(SwitchHost host) => SwitchGroup.ReadReport(host.Name, host.Control.Uptime, [host], []);
+    private static GroupReport ReadProcess(SwitchHost host) => ProcessReading.Take(host.Name, host.Control.Uptime, [host], []);
 }

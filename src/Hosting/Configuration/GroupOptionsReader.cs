@@ -1,3 +1,5 @@
+using System.Text.Json;
+
 namespace Softswitch.Hosting.Configuration;
 
 /// <summary>Turns what was given for a process into the options of its switches: which setting is whose is said by <see cref="SwitchOption.Scope"/>.</summary>
@@ -30,6 +32,30 @@ internal static class GroupOptionsReader
             throw new OptionException(errors.Count > 0 ? errors : ["--name: a switch that is not alone in its process needs one"]);
         }
         return ReadOne(process, given, null);
+    }
+
+    /// <summary>The same, from a JSON object: names of options with a text or a list of texts.</summary>
+    /// <exception cref="OptionException">A line for each option that is wrong.</exception>
+    public static SwitchOptions ReadAdded(SwitchGroupOptions process, string json)
+    {
+        List<Setting> given = [];
+        try
+        {
+            using JsonDocument document = JsonDocument.Parse(json);
+            foreach (JsonProperty option in document.RootElement.EnumerateObject())
+            {
+                IEnumerable<JsonElement> values = option.Value.ValueKind == JsonValueKind.Array ? option.Value.EnumerateArray() : [option.Value];
+                given.AddRange(values.Select(value => new Setting(option.Name, TextOf(value) ?? throw new OptionException($"--{option.Name}: is neither a text nor a list of texts"), $"--{option.Name}")));
+            }
+        }
+        catch (Exception e) when (e is JsonException or InvalidOperationException)
+        {
+            throw new OptionException($"switch add: {e.Message.ReplaceLineEndings(" ")}", e);
+        }
+        SwitchOption[] known = [.. SwitchOption.All.Where(option => option.Scope != OptionScope.Process)];
+        return given.Find(setting => !known.Any(option => option.Name == setting.Key)) is { } stranger
+            ? throw new OptionException($"{stranger.Origin}: is no option of one switch; there are {string.Join(", ", known.Select(option => option.Name))}")
+            : ReadAdded(process, given);
     }
 
     private static SwitchGroupOptions ReadAll(
@@ -73,6 +99,14 @@ internal static class GroupOptionsReader
         bool isOwnFolder = own.Any(setting => setting.Key == "state");
         return read with { Control = null, State = isOwnFolder || read is not { State: { } folder, Name: { } name } ? read.State : Path.Combine(folder, name) };
     }
+
+    /// <returns>Null where it is none.</returns>
+    private static string? TextOf(JsonElement value) => value.ValueKind switch
+    {
+        JsonValueKind.String => value.GetString(),
+        JsonValueKind.Number or JsonValueKind.True or JsonValueKind.False => value.GetRawText(),
+        _ => null,
+    };
 
     private static OptionScope ScopeOf(Setting setting) => Scopes[setting.Key];
 

@@ -69,7 +69,7 @@ internal static class RunCommand
 
     private static int Approve(SwitchGroupOptions given, string? file)
     {
-        IReadOnlyList<SwitchOptions> switches = SwitchGroup.Check(given, withFlows: true).Switches;
+        IReadOnlyList<SwitchOptions> switches = GroupConfiguration.Check(given, withFlows: true).Switches;
         string number = given.IsPlain ? string.Empty : $"{Quantity.Of(switches.Count, "switch")}, ";
         Console.Out.WriteLine(
             $"{file ?? "the command line"}: fit to start with: {number}{Quantity.Of(switches.Sum(one => one.Ports.Count), "port")}, "

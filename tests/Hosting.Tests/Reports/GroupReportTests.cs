@@ -45,7 +45,7 @@ public sealed class GroupReportTests
         host.AddFlow("actions=");
         Assert.Equal(("running", 1), (Read(host).State, Read(host).Flows));
         GroupReport? report = null;
-        var reader = new Thread(() => report = SwitchGroup.ReadReport("lab", TimeSpan.Zero, [host, host], []));
+        var reader = new Thread(() => report = ProcessReading.Take("lab", TimeSpan.Zero, [host, host], []));
         using (host.Control.EnterWithoutTable())
         {
             reader.Start();
@@ -61,7 +61,7 @@ public sealed class GroupReportTests
         using SwitchHost stays = SwitchHost.Start(Small with { DatapathId = 1, Name = null });
         SwitchHost went = SwitchHost.Start(Small with { DatapathId = 2 });
         went.Dispose();
-        GroupReport report = SwitchGroup.ReadReport("lab", TimeSpan.FromMinutes(1), [stays, went], [SwitchSummary.OfFailed("s3", "0000000000000003", "worker 0 failed: out of luck")]);
+        GroupReport report = ProcessReading.Take("lab", TimeSpan.FromMinutes(1), [stays, went], [SwitchSummary.OfFailed("s3", "0000000000000003", "worker 0 failed: out of luck")]);
         GroupReport again = JsonSerializer.Deserialize(JsonSerializer.Serialize(report, ReportJson.Default.GroupReport), ReportJson.Default.GroupReport)!;
         Assert.Equal([(stays.Name, "running"), ("s3", "failed")], again.Switches.Select(one => (one.Name, one.State)));
         Assert.Equal(Environment.ProcessId, again.Process.Id);
