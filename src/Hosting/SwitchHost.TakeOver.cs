@@ -106,7 +106,6 @@ public sealed partial class SwitchHost : IHandedOver
     /// <summary>Loads what handing over takes, while the files are there that the program was started from: an upgrade puts others in their place.</summary>
     internal void PrepareHandOver()
     {
-        Assembly.Load("System.Diagnostics.DiagnosticSource"); // as .NET does for the first socket that it accepts
         if (CommandListener?.Path is { } path)
         {
             try
@@ -118,6 +117,7 @@ public sealed partial class SwitchHost : IHandedOver
                 HostLog.Warn(_log, $"control socket: {e.Message}");
             }
         }
+        Assembly.Load("System.Diagnostics.DiagnosticSource"); // as .NET does for the first socket that it accepts
         JitWarmUp.ForSource(Control.Handover.Devices.Select(one => one.Device.GetType()));
     }
 

@@ -120,8 +120,8 @@ public sealed class DebianPackageTests : IDisposable
         string[] arguments = ["run", "--port", "1=null:", "--port", "2=null:", "--name", "up", "--listen", $"punix:{_folder}/of"];
         using RunningCommand running = RunningCommand.Start("env", [.. environment, $"{before}/softswitch", .. arguments]);
         running.WaitForText("\nready\n", Bound);
-        // It may still be at what it does behind that word.
-        Eventually.True(() => Run("grep", "-c", "System.Text.Json.dll", $"/proc/{running.ProcessId}/maps").ExitCode == 0, "it has loaded what it needs");
+        // It may still be at what it does behind that word, of which this is the last to be loaded.
+        Eventually.True(() => Run("grep", "-c", "System.Collections.Immutable.dll", $"/proc/{running.ProcessId}/maps").ExitCode == 0, "it has loaded what it needs");
         Directory.Move(before, after);
         using RunningCommand next = RunningCommand.Start("env", [.. environment, $"{after}/softswitch", .. arguments, "--take-over", "up"]);
         next.WaitForText("\nready\n", Bound);
