@@ -198,6 +198,15 @@ public sealed class SwitchGroupTests : IDisposable
     }
 
     [Fact]
+    public void A_process_of_another_version_is_not_handed_the_switch_and_is_told_both()
+    {
+        using SwitchGroup group = SwitchGroup.Start(SwitchGroupOptions.Of(One("first")), _log.Enqueue);
+        ManagementServer.Serve(group);
+        Assert.Contains(
+            $"it hands over by version {HandoverChannel.Version} of the protocol, not by '2'", Refused(() => Ask("first", ManagementRequest.TakeOver(2))), StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Top_shows_the_busiest_flows_of_the_switch_it_looks_at()
     {
         SwitchHost host = _group.Find("g1")!;
