@@ -63,15 +63,6 @@ public sealed class WithoutLaboratoryTests : IDisposable
         Assert.StartsWith($"softswitch {command}: the program softswitch-lab is not installed: install the package softswitch-lab", line, StringComparison.Ordinal);
     }
 
-    // What proves that the tests of a switch can fail.
-    [Fact]
-    public void The_page_is_not_there()
-    {
-        CommandResult result = Run("run", "--port", "null:", "--web", "0");
-        Assert.NotEqual(0, result.ExitCode);
-        Assert.Contains("Softswitch.Web", result.Error, StringComparison.Ordinal);
-    }
-
     private RunningCommand Start(params string[] arguments) =>
         RunningCommand.Start(SwitchProgram.Dotnet, [Path.Combine(_folder, Path.GetFileName(SwitchProgram.Library)), .. arguments]);
 
