@@ -8,12 +8,12 @@ internal sealed class BarrierControl(WorkerShared shared, Worker[] workers, Pack
 {
     /// <summary>Goes on with a barrier: microseconds, unless there is much to wait for.</summary>
     /// <returns>
-    /// Whether every packet-out from before it is sent, no worker still treats a packet by an earlier table, all outputs of those that it began to are
-    /// sent, and the end of entries removed before it is reported. If not, it is called again after the control lock was left.
+    /// True once every earlier packet-out is sent, no worker treats a packet by an earlier table, the outputs of packets begun before are sent, and entries
+    /// removed before are reported. If false, the caller releases the control lock and calls again.
     /// </returns>
-    /// <param name="progress">How far it has come.</param>
-    /// <param name="reader">How far whoever sent it is with the ends of entries: others that read slowly are not waited for.</param>
-    /// <exception cref="InvalidOperationException">A worker is stuck: there is nothing true to reply.</exception>
+    /// <param name="progress">The state of the barrier between calls.</param>
+    /// <param name="reader">How many reports of removed entries the barrier's sender has read. The barrier does not wait for other controllers to read.</param>
+    /// <exception cref="InvalidOperationException">A worker is stuck: a reply would not be true.</exception>
     public bool TryFinish(ref BarrierProgress progress, in FlowRemovedCursor reader)
     {
         progress.IsHeldUp = false;
@@ -44,7 +44,7 @@ internal sealed class BarrierControl(WorkerShared shared, Worker[] workers, Pack
         {
             while (shared.Grace.ReclaimedCount < progress.Target)
             {
-                shared.Grace.Poll(RemovedFlows.SliceLength); // first: whoever cannot leave the control lock goes on all the same
+                shared.Grace.Poll(RemovedFlows.SliceLength); // first: a caller that cannot release the control lock makes progress, too
                 if (controlLock.IsOverdue)
                 {
                     return false;

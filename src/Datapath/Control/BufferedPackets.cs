@@ -6,9 +6,8 @@ namespace Softswitch.Datapath.Control;
 
 /// <summary>Packets that wait for the controller's word: bounded, aged, single-use; the oldest gives way to the newest.</summary>
 /// <remarks>
-/// An id is a place and how often the place has been used, so a late answer meets neither a stranger's packet nor silence: it
-/// learns that the buffer was used, or is over, or never was. Places are filled in turn, so the one filled longest ago is found
-/// without a search. Threads: under the control lock.
+/// An id holds a place and a count of the place's uses. So a late message never gets another packet: its sender gets an error that says whether
+/// the buffer was used, has expired or never existed. As places are filled in turn, the oldest is found without a search. Threads: under the control lock.
 /// </remarks>
 internal sealed class BufferedPackets
 {
@@ -114,7 +113,7 @@ internal sealed class BufferedPackets
         }
     }
 
-    /// <summary>Goes on from what <see cref="Save"/> wrote. With another number of places no id means the same: then what waited is over.</summary>
+    /// <summary>Goes on from what <see cref="Save"/> wrote. If the number of places differs, ids differ too: then the saved packets are dropped.</summary>
     public void Restore(BinaryReader from)
     {
         uint count = from.ReadUInt32();

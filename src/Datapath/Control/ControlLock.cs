@@ -2,18 +2,16 @@ using Softswitch.Datapath.Memory;
 
 namespace Softswitch.Datapath.Control;
 
-/// <summary>What lets one thread at a time use the control side, and long commands let others in between.</summary>
+/// <summary>Lets one thread at a time use the control side. A long command lets other threads in from time to time.</summary>
 /// <remarks>
 /// <para>
-/// Two locks, both fair. The control lock is held for every call. Who uses flow entries has the table's turn besides, taken before the
-/// control lock and kept
-/// to the end of the command: a command that takes long leaves the control lock now and then (<see cref="Breathe"/>), and whoever enters
-/// meanwhile
-/// finds no change half done, but the turn still belongs to the long command. So another's echo waits for a slice, another's flow-mod for the whole command.
+/// Two locks, both fair. The control lock is held for every call. A command that uses flow entries first takes the table's turn, and
+/// keeps it to its end. A long command releases the control lock now and then (<see cref="Breathe"/>) but keeps the turn. A thread that enters meanwhile
+/// finds no half-done change. So an echo of another connection waits for one slice of the long command, a flow-mod for the whole command.
 /// </para>
-/// <para>Entering again what one holds is allowed. Threads: any.</para>
+/// <para>The holder may enter again. Threads: any.</para>
 /// </remarks>
-/// <param name="time">By which others have waited for long.</param>
+/// <param name="time">Measures how long threads have waited.</param>
 internal sealed class ControlLock(TimeProvider time)
 {
     private readonly FairLock _turn = new(time);
@@ -23,7 +21,7 @@ internal sealed class ControlLock(TimeProvider time)
     private bool _hasTurn;
     private ICommandHost? _host;
 
-    /// <summary>Holder only: whether others have waited for so long that it is time to leave.</summary>
+    /// <summary>Holder only: whether other threads have waited so long that the holder should leave.</summary>
     public bool IsOverdue => _lock.IsOverdue || (_hasTurn && _turn.IsOverdue);
 
     /// <param name="withTable">Whether flow entries are used.</param>

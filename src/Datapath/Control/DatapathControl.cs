@@ -11,13 +11,13 @@ namespace Softswitch.Datapath.Control;
 
 /// <summary>The datapath and its control side, made of parts: flow entries, ports, queues, packets from and to the controller, accounts.</summary>
 /// <remarks>
-/// Threads: every member, and every part, is used by one thread at a time, the one that entered the control lock (<see cref="Enter"/>, <see cref="EnterWithoutTable"/>), but for
-/// <see cref="Workers"/>, which run on threads of their own and never do, and <see cref="WaitForWork"/>. What a method changed is in force for every
-/// packet that a worker receives after it returned.
+/// Threads: only the thread that holds the control lock (<see cref="Enter"/>, <see cref="EnterWithoutTable"/>) uses the members and parts. Exceptions are
+/// <see cref="WaitForWork"/> and the <see cref="Workers"/>, which run on threads of their own and never take the lock. A change is in force for every
+/// packet that a worker receives after the method returned.
 /// </remarks>
 internal sealed class DatapathControl : IDisposable
 {
-    // Retired entries that may wait for workers before an ADD has to.
+    // Retired entries that may wait for workers to let go of them. With more, an ADD waits for the workers.
     private const int RetiredReserve = 1 << 16;
 
     // A worker's counters are 32 bytes an entry, in an array of at most 2^31 bytes.
@@ -129,10 +129,10 @@ internal sealed class DatapathControl : IDisposable
 
     public DatapathHandover Handover { get; }
 
-    /// <summary>What flow entries and packet-outs do.</summary>
+    /// <summary>The action lists of flow entries and packet-outs.</summary>
     public ActionListMemory ActionLists => _shared.Lists;
 
-    /// <summary>Since it was made, by the clock that workers go by. Any thread.</summary>
+    /// <summary>Time since the datapath was made, by the workers' clock. Any thread.</summary>
     public TimeSpan Uptime => TimeSpan.FromTicks(_shared.Clock.Ticks);
 
     public ulong DatapathId => _options.DatapathId;
@@ -161,10 +161,10 @@ internal sealed class DatapathControl : IDisposable
     internal int RestingFrameCount =>
         Frames.FreeCount + Frames.FreeLargeCount + _frames.FreeCount + Buffers.OccupiedCount + _workers.Sum(worker => worker.Frames.FreeCount + worker.HeldCount);
 
-    /// <summary>What it has of the pool, for tests.</summary>
+    /// <summary>The datapath's share of the pool, for tests.</summary>
     internal FrameQuota FrameQuota => _shared.FrameQuota!;
 
-    /// <summary>What forwards: to be run by <see cref="WorkerThreads"/>, or in tests by whoever calls them.</summary>
+    /// <summary>The workers, which forward packets. <see cref="WorkerThreads"/> runs them; a test may run them itself.</summary>
     public IReadOnlyList<Worker> Workers => _workers;
 
     /// <summary>Receiver of packet-ins, flow-removed and port-status; set once, before the workers run.</summary>
@@ -174,12 +174,12 @@ internal sealed class DatapathControl : IDisposable
         set => _events = PacketIns.Events = Flows.Removed.Events = Ports.Events = value;
     }
 
-    /// <summary>Enters the control lock, around a call or calls that belong together, in the order of those who come.</summary>
+    /// <summary>Takes the control lock for one call, or for several that belong together. Threads get the lock in the order they came.</summary>
     /// <remarks>
-    /// Nobody else's command sees or changes flow entries until the result is disposed of. A call that looks at or removes many entries leaves the control lock in between for
-    /// others, which can do what needs no flow entries.
+    /// No other command reads or changes flow entries until the result is disposed of. A call that reads or removes many entries releases the lock from time
+    /// to time, so that other threads can do work that needs no flow entries.
     /// </remarks>
-    /// <param name="host">Told of that; may be null.</param>
+    /// <param name="host">Told when a long call releases the lock and takes it again; may be null.</param>
     public ControlScope Enter(ICommandHost? host = null)
     {
         Lock.Enter(withTable: true, host);
@@ -187,8 +187,8 @@ internal sealed class DatapathControl : IDisposable
     }
 
     /// <summary>
-    /// The same for what neither reads nor changes flow entries: ports, packet-outs, barriers, <see cref="Service"/>. Does not wait for
-    /// long commands.
+    /// Takes the lock for calls that neither read nor change flow entries: ports, packet-outs, barriers, <see cref="Service"/>. Does not wait
+    /// until a long command ends.
     /// </summary>
     public ControlScope EnterWithoutTable()
     {
@@ -196,7 +196,7 @@ internal sealed class DatapathControl : IDisposable
         return new ControlScope(Lock);
     }
 
-    /// <summary>As <see cref="EnterWithoutTable"/>, for who would rather go without than wait for long. Not by who is in it.</summary>
+    /// <summary>As <see cref="EnterWithoutTable"/>, but gives up after a time. Not for a thread that holds the lock.</summary>
     /// <param name="scope">To be disposed of if the result is true.</param>
     public bool TryEnterWithoutTable(int milliseconds, out ControlScope scope)
     {
@@ -205,7 +205,7 @@ internal sealed class DatapathControl : IDisposable
         return isEntered;
     }
 
-    /// <summary>The control thread: serves until it is told to stop, and <see cref="Wake"/> is called. Whatever <see cref="Service"/> throws ends it.</summary>
+    /// <summary>The control thread's loop. It ends when it is told to stop and <see cref="Wake"/> is called, or when <see cref="Service"/> throws.</summary>
     /// <param name="afterEach">Called by this thread without the lock, after each turn.</param>
     public void Serve(CancellationToken stop, Action? afterEach = null)
     {
@@ -221,12 +221,12 @@ internal sealed class DatapathControl : IDisposable
         }
     }
 
-    /// <summary>Delivers some of what workers queued, removes flow entries that timed out, notices link changes.</summary>
+    /// <summary>Delivers some of the packets that workers queued, removes flow entries that timed out, notices link changes.</summary>
     /// <returns>
-    /// After how many milliseconds it wants to be called again at the latest; sooner when <see cref="WaitForWork"/> returns. 0 if there is more to
-    /// do at once: the control lock is given up between two slices of it, for others to enter.
+    /// Milliseconds until the next call is due; it may come sooner, when <see cref="WaitForWork"/> returns. 0 if there is more to do at once:
+    /// the caller releases the control lock between two slices of the work, so that other threads can take it.
     /// </returns>
-    /// <exception cref="InvalidOperationException">Somebody waited for a worker in vain: the switch cannot go on.</exception>
+    /// <exception cref="InvalidOperationException">A worker is stuck in its pass: the switch cannot go on.</exception>
     public int Service()
     {
         _shared.Grace.ThrowIfStuck();
@@ -243,7 +243,7 @@ internal sealed class DatapathControl : IDisposable
         return pause < 0 ? interval : Math.Min(interval, pause);
     }
 
-    /// <summary>Frames that the control side has had no use for since the last turn but one are of more use to others.</summary>
+    /// <summary>Returns the control side's free frames to the pool if it has delivered no packet-in since the last turn.</summary>
     private void DrainIdleFrames()
     {
         bool isIdle = PacketIns.Delivered == _deliveredBefore;
@@ -259,7 +259,7 @@ internal sealed class DatapathControl : IDisposable
     {
         if (PacketIns.IsPaused)
         {
-            // There is work, but it must wait: for the rate limit, or for whoever else wants the control lock. Workers would wake us all the time.
+            // Packet-ins wait for the rate limit, or for another thread that wants the control lock. Workers would wake this thread all the time.
             Thread.Sleep(Math.Clamp(milliseconds, 1, LongestPacketInPause));
             return;
         }
@@ -279,7 +279,7 @@ internal sealed class DatapathControl : IDisposable
     }
 
     /// <summary>Sends a packet (§5.3.6).</summary>
-    /// <param name="bufferId">A buffer, or <see cref="FlowMod.NoBuffer"/>: then <paramref name="data"/> is the packet. Neither does nothing.</param>
+    /// <param name="bufferId">A buffer, or <see cref="FlowMod.NoBuffer"/>: then <paramref name="data"/> is the packet. Without both, nothing is done.</param>
     /// <param name="inPort">Ingress the actions see: a port, or NONE or CONTROLLER for none.</param>
     public ControlError PacketOut(uint bufferId, ushort inPort, ReadOnlySpan<FlowAction> actions, ReadOnlySpan<byte> data)
     {
@@ -315,12 +315,12 @@ internal sealed class DatapathControl : IDisposable
             : new TableStatistics(1, "wildcard", FlowWildcards.All, (uint)_options.MaxWildcardEntries, (uint)Table.Wildcard.Count, lookups - exact, wildcard);
     }
 
-    /// <summary>Follows packets through the switch as it is now. Of use until the control lock is left.</summary>
-    /// <param name="before">Whose packets came before: what stations it has learned is known. The caller's; null for none.</param>
+    /// <summary>Makes a tracer that follows packets through the switch as it is now. Valid until the control lock is released.</summary>
+    /// <param name="before">The tracer of earlier packets: the new one knows the stations that it has learned. Stays the caller's; null for none.</param>
     public PacketTracer CreateTracer(PacketTracer? before = null) => new(_shared, before);
 
     /// <summary>Disposes of ports and memory. The workers' threads have ended.</summary>
-    /// <exception cref="AggregateException">What devices threw, after everything was disposed of.</exception>
+    /// <exception cref="AggregateException">The exceptions of devices, after everything was disposed of.</exception>
     public void Dispose()
     {
         List<Exception> failures = Ports.Close(out SwitchPort[] ports);
@@ -329,7 +329,7 @@ internal sealed class DatapathControl : IDisposable
         PacketIns.Discard(_shared.PortlessPacketIns);
         foreach (Worker worker in _workers)
         {
-            worker.Dispose(); // what they held is still counted
+            worker.Dispose(); // the packets it held are still counted
         }
         foreach (SwitchPort port in ports)
         {
@@ -349,7 +349,7 @@ internal sealed class DatapathControl : IDisposable
 
     /// <summary>Instead of <see cref="Dispose"/> when a worker's thread does not end, and the process is about to: interfaces are left as they were found. The memory
     /// stays, for that worker to use. If it wakes and uses a closed device, the process is ending anyway.</summary>
-    /// <exception cref="AggregateException">What devices threw, after all ports were disposed of.</exception>
+    /// <exception cref="AggregateException">The exceptions of devices, after all ports were disposed of.</exception>
     public void Abandon() => ThrowIfAny(Ports.Close(out _));
 
     private void ReadLookups(out ulong lookups, out ulong exact, out ulong wildcard)

@@ -10,36 +10,36 @@ namespace Softswitch.Datapath.Control;
 /// <remarks>
 /// <para>
 /// Packets never see this table. When emergency mode is entered its entries are copied into the flow table and everything else is
-/// deleted there ("All normal entries are deleted when entering emergency mode"); copies first, so at no moment a packet meets neither.
+/// deleted there ("All normal entries are deleted when entering emergency mode"). The copies come first, so every packet finds the old or the new entries.
 /// While the mode lasts, changes here are made to the copies too. When it ends the copies stay, as entries like any other ("Upon connecting
 /// to a controller again, the emergency flow entries remain. The controller then has the option of deleting all flow entries"). So
 /// does the reference switch.
 /// </para>
 /// <para>
-/// Flow-mods with OFPFF_EMERG concern this table alone, those without it the others alone. Entries have no timeouts and are gone
-/// without flow-removed. Threads: under the control lock. Not on the busy path: entries are objects.
+/// Flow-mods with OFPFF_EMERG change this table only; other flow-mods change the flow table only. Entries have no timeouts, and no flow-removed
+/// is sent for them. Threads: under the control lock. Entries are objects, as packets never use them.
 /// </para>
 /// </remarks>
 internal sealed class EmergencyTable(FlowModProcessor flows, ControlClock clock, ActionListMemory lists, ControlWakeup service, int capacity)
 {
-    private readonly List<Entry> _entries = []; // by rising id, which is by age
+    private readonly List<Entry> _entries = []; // by rising id, so the oldest comes first
     private readonly FlowAction[] _oneAction = new FlowAction[1];
     private uint _lastId;
 
     public int Count => _entries.Count;
 
-    /// <summary>Whether the entries' copies are what the flow table was filled with.</summary>
+    /// <summary>Whether emergency mode lasts: the flow table was filled with copies of these entries.</summary>
     public bool InForce { get; private set; }
 
     /// <summary>Contact with the controller is lost: puts the entries in force in place of everything else.</summary>
-    /// <returns>Whether that was done: not if they are in force already, nor if there are none, when the fail mode has the say.</returns>
+    /// <returns>False if the entries are in force already, or if there are none: then the fail mode decides.</returns>
     public bool Enter()
     {
         if (InForce || _entries.Count == 0)
         {
             return false;
         }
-        InForce = true; // first: others may come in between, and a controller that is back ends it
+        InForce = true; // set first: the walk releases the lock, and a controller that connects meanwhile ends the mode
         HashSet<uint> copies = [];
         foreach (Entry entry in _entries)
         {
@@ -57,7 +57,7 @@ internal sealed class EmergencyTable(FlowModProcessor flows, ControlClock clock,
         return true;
     }
 
-    /// <summary>A controller is back: from now on the copies are the controller's to change and delete.</summary>
+    /// <summary>A controller is back. From now on it changes and deletes the copies like other entries.</summary>
     public void Leave() => InForce = false;
 
     /// <param name="mod">Checked: command and actions are valid.</param>
@@ -78,8 +78,8 @@ internal sealed class EmergencyTable(FlowModProcessor flows, ControlClock clock,
         }
     }
 
-    /// <summary>Adds an entry as it was, by its place among the others.</summary>
-    /// <param name="mod">Its actions are valid.</param>
+    /// <summary>Adds a saved entry, at its old place among the entries.</summary>
+    /// <param name="mod">With valid actions.</param>
     public ControlError Restore(in FlowMod mod, in FlowKey key, in FlowKey mask, bool exact, in RestoredFlowState past)
     {
         if ((mod.IdleTimeoutSeconds | mod.HardTimeoutSeconds) != 0)
@@ -106,7 +106,7 @@ internal sealed class EmergencyTable(FlowModProcessor flows, ControlClock clock,
     }
 
     /// <param name="id">A free one; 0 for the next.</param>
-    /// <param name="lived">Since it was first added, in ticks of 100 ns.</param>
+    /// <param name="lived">The time since the entry was first added, in ticks of 100 ns.</param>
     private ControlError Add(in FlowMod mod, in FlowKey key, in FlowKey mask, bool exact, uint id = 0, long lived = 0)
     {
         if ((mod.Flags & FlowModFlags.CheckOverlap) != 0 && Overlaps(key, mask, mod.Priority, exact))
@@ -178,14 +178,14 @@ internal sealed class EmergencyTable(FlowModProcessor flows, ControlClock clock,
         }
     }
 
-    /// <summary>Whether a MODIFY or DELETE is about the entry: identical if strict, the same or narrower if not.</summary>
+    /// <summary>Whether a MODIFY or DELETE covers the entry: a strict one an identical entry, others an entry whose match is the same or narrower.</summary>
     private static bool IsMeant(Entry entry, in FlowMod mod, in FlowKey key, in FlowKey mask, bool exact, in FlowFilter filter)
     {
         bool strict = mod.Command is FlowModCommand.ModifyStrict or FlowModCommand.DeleteStrict;
         return strict || exact ? IsIdentical(entry, mod.Priority, key, mask, exact) : filter.Covers(entry.Key, entry.Mask);
     }
 
-    /// <summary>As in the other tables: an exact entry's priority tells it from no other.</summary>
+    /// <summary>As in the flow table: two exact entries with the same match are identical, whatever their priorities.</summary>
     private static bool IsIdentical(Entry entry, ushort priority, in FlowKey key, in FlowKey mask, bool exact) =>
         entry.Exact == exact && (exact || entry.Priority == priority) && FlowKey.Equals(entry.Key, key) && FlowKey.Equals(entry.Mask, mask);
 
@@ -201,7 +201,7 @@ internal sealed class EmergencyTable(FlowModProcessor flows, ControlClock clock,
         return null;
     }
 
-    /// <summary>As in the other tables: an exact entry has the highest priority.</summary>
+    /// <summary>As in the flow table: an exact entry has the highest priority.</summary>
     private bool Overlaps(in FlowKey key, in FlowKey mask, ushort priority, bool exact)
     {
         int rank = exact ? ushort.MaxValue : priority;
@@ -217,8 +217,8 @@ internal sealed class EmergencyTable(FlowModProcessor flows, ControlClock clock,
     }
 
     /// <summary>
-    /// Makes the entry's copy what it is, by an ordinary flow-mod, while the entries are in force. A copy that somebody has deleted does
-    /// not come back.
+    /// Repeats a change of an entry on its copy, by an ordinary flow-mod, while the entries are in force. A copy that a controller has deleted
+    /// is not added again.
     /// </summary>
     private void Repeat(Entry entry, FlowModCommand command)
     {
@@ -238,7 +238,7 @@ internal sealed class EmergencyTable(FlowModProcessor flows, ControlClock clock,
         flows.Change(mod, entry.Key, entry.Mask, entry.Exact);
     }
 
-    /// <summary>The entry's copy in the flow table; 0 if there is none any more, or another entry in its place.</summary>
+    /// <summary>The entry's copy in the flow table; 0 if it was deleted, or replaced by a normal entry.</summary>
     private uint FindCopy(Entry entry)
     {
         uint index = FindIdentical(entry);
@@ -247,7 +247,7 @@ internal sealed class EmergencyTable(FlowModProcessor flows, ControlClock clock,
 
     private uint FindIdentical(Entry entry) => flows.Entries.FindIdentical(entry.Key, entry.Mask, entry.Priority, entry.Exact);
 
-    /// <summary>An entry counts what its copy counts, as long as it has one.</summary>
+    /// <summary>Describes an entry with the counters of its copy; they are 0 if it has no copy.</summary>
     private FlowStatistics Describe(Entry entry, bool poll = true)
     {
         uint copy = FindCopy(entry);
@@ -283,7 +283,7 @@ internal sealed class EmergencyTable(FlowModProcessor flows, ControlClock clock,
         public ActionsReference Actions;
         public long InstalledAt;
 
-        /// <summary>The priority it competes with.</summary>
+        /// <summary>The priority that overlap checks compare.</summary>
         public ushort Rank => Exact ? ushort.MaxValue : Priority;
     }
 }

@@ -14,10 +14,10 @@ namespace Softswitch.Datapath.Control;
 /// </remarks>
 internal sealed class FlowModProcessor : IDisposable
 {
-    // Wildcard entries that are copied before it is looked whether others wait for the control lock: each takes some microseconds.
+    // Wildcard entries that are copied between two checks whether another thread waits for the control lock. Each takes some microseconds.
     private const int CopiedBetweenLooks = 4;
 
-    // Entries that take memory for the first time, between two looks whether there is any; and how long a no holds.
+    // New entries that take memory between two checks whether the process has any left; and how long a negative answer holds.
     private const uint EntriesPerLook = 512;
     private const int LookMilliseconds = 100;
 
@@ -58,16 +58,16 @@ internal sealed class FlowModProcessor : IDisposable
 
     public FlowTimeouts Timeouts { get; }
 
-    /// <summary>What flow-mods with OFPFF_EMERG concern.</summary>
+    /// <summary>The table that flow-mods with OFPFF_EMERG change.</summary>
     public EmergencyTable Emergency { get; }
 
-    /// <summary>Hardware that is kept in step.</summary>
+    /// <summary>Hardware that holds copies of flow entries.</summary>
     public FlowOffloads Offloads { get; }
 
-    /// <summary>Flow-mods done, by command; whoever sent one that was not has the error.</summary>
+    /// <summary>Flow-mods that succeeded, by command. A refused flow-mod is answered with an error and not counted.</summary>
     public long[] Done { get; } = new long[(int)FlowModCommand.DeleteStrict + 1];
 
-    /// <summary>Told of each change of the tables from now on; null for nobody, as at first. What there is already is for <see cref="Next"/> to tell.</summary>
+    /// <summary>Told of each change of the tables from now on; null at first. <see cref="Next"/> lists the entries that are there already.</summary>
     public ITableObserver? Observer { get; set; }
 
     /// <summary>Iterates over flow entries. Start with a <paramref name="cursor"/> of 0. The control lock may be left between two calls: entries
@@ -90,8 +90,8 @@ internal sealed class FlowModProcessor : IDisposable
     }
 
     /// <summary>Puts an entry into force as <see cref="Next"/> described it, with its age, use and counters; or into the emergency table, by its table id.</summary>
-    /// <remarks>Neither counted as a flow-mod nor checked for overlaps. One that is identical is replaced. The table has no reports of its own to send.</remarks>
-    /// <returns>What an ADD of it would be refused for; then nothing changed.</returns>
+    /// <remarks>The entry is neither counted as a flow-mod nor checked for overlaps. It replaces an identical one. No flow-removed is sent for that.</remarks>
+    /// <returns>The error that an ADD of this entry would get; then nothing changed.</returns>
     public ControlError Restore(in FlowStatistics entry)
     {
         FlowMod mod = new()
@@ -114,7 +114,7 @@ internal sealed class FlowModProcessor : IDisposable
         return entry.TableId == FlowFilter.EmergencyTable ? Emergency.Restore(mod, key, mask, exact, past) : Add(mod, key, mask, exact, past);
     }
 
-    /// <summary>Applies a flow-mod, but for the packet in a buffer that it names.</summary>
+    /// <summary>Applies a flow-mod. The caller sends the buffered packet that it may name.</summary>
     /// <returns>Why it was refused; then nothing changed.</returns>
     public ControlError Apply(in FlowMod mod)
     {
@@ -171,8 +171,8 @@ internal sealed class FlowModProcessor : IDisposable
         Retire(index);
     }
 
-    /// <summary>Removes what timed out, takes memory back, reports ends of entries and moves wildcard entries to where they are found sooner.</summary>
-    /// <returns>Whether there is more that can be done at once.</returns>
+    /// <summary>Removes entries that timed out, reclaims memory, reports ends of entries, and rearranges wildcard entries for faster searches.</summary>
+    /// <returns>Whether more work can be done at once.</returns>
     public bool Service()
     {
         bool hasMore = Timeouts.Expire();
@@ -234,18 +234,18 @@ internal sealed class FlowModProcessor : IDisposable
         }
         uint known = Entries.FindIdentical(key, mask, mod.Priority, exact);
         bool isFull = exact ? _table.Exact.Count >= _options.MaxExactEntries : _table.Wildcard.Count >= _options.MaxWildcardEntries;
-        // An emergency entry that comes into force has room of its own: others are about to go.
+        // An emergency entry that comes into force has room of its own in the store: the normal entries are deleted right after.
         if ((known == 0 && (isFull || !HasMemory()) && (mod.Flags & FlowModFlags.Emergency) == 0)
             || !_lists.TryCompile(mod.Actions, replaces: known != 0, out ActionsReference actions))
         {
             return ControlError.AllTablesFull;
         }
-        // Before it is linked: afterwards its counters are the workers'.
+        // The counters are set before the entry is linked: afterwards only workers write them.
         Insert(mod, key, mask, exact, actions, known, _buffers.TryPeek(mod.BufferId, out Packet released) ? RestoredFlowState.OfReleased(released, _clock.Milliseconds) : past);
         return ControlError.None;
     }
 
-    /// <summary>Whether the process may have memory for entries beyond those it has touched. Only some are looked for: a look costs as much as many flow-mods.</summary>
+    /// <summary>Whether the process may use memory for further entries. It looks once for many entries: a look costs as much as many flow-mods.</summary>
     private bool HasMemory()
     {
         if (_options.HasMemory is not { } look || _store.HasReturned || _store.HighWater < _enoughUpTo)
@@ -265,7 +265,7 @@ internal sealed class FlowModProcessor : IDisposable
         return true;
     }
 
-    /// <summary>Links a new entry, in the place of the one identical to it if there is one.</summary>
+    /// <summary>Links a new entry. It replaces the identical entry, if the table has one.</summary>
     private void Insert(in FlowMod mod, in FlowKey key, in FlowKey mask, bool exact, ActionsReference actions, uint known, in RestoredFlowState past)
     {
         ulong hash = _table.Hash.Compute(key);
@@ -326,10 +326,10 @@ internal sealed class FlowModProcessor : IDisposable
         entry.Counters = past.Counters;
     }
 
-    /// <summary>Replaces the actions of every entry meant; if there is none, adds one.</summary>
+    /// <summary>Replaces the actions of every entry that the flow-mod covers. If it covers none, adds an entry.</summary>
     private ControlError Modify(in FlowMod mod, in FlowKey key, in FlowKey mask, bool exact)
     {
-        // Once for all of them, before the first is changed.
+        // The list is compiled once for all entries, before the first of them changes.
         if (!_lists.TryCompile(mod.Actions, replaces: true, out ActionsReference actions))
         {
             return ControlError.AllTablesFull;
@@ -406,13 +406,13 @@ internal sealed class FlowModProcessor : IDisposable
         _grace.Retire(Removed, (nint)index);
     }
 
-    /// <exception cref="InvalidOperationException">A worker is stuck, and what it may hold is all that is left.</exception>
+    /// <exception cref="InvalidOperationException">A worker is stuck, and it may hold all the entries that are not in use.</exception>
     private uint Allocate()
     {
         uint index;
         while (!_store.TryAllocate(out index))
         {
-            // Only removed entries can have used up the reserve. What waits for a controller to read gives way to what there is room for.
+            // Only removed entries can have used up the reserve. Slow controllers are made to take their flow-removed messages, which frees entries.
             System.Diagnostics.Debug.Assert(_grace.HasWork || Removed.HasReports, "the store holds more than both tables");
             if (!_grace.Wait() && !Removed.HasReports)
             {

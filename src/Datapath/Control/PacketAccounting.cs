@@ -4,25 +4,25 @@ using Softswitch.Datapath.Ports;
 
 namespace Softswitch.Datapath.Control;
 
-/// <summary>The accounts of all packets: the ports', the workers' own, the control side's, and what is left of ports that went.</summary>
+/// <summary>The accounts of all packets: the ports', the workers' own, the control side's, and the remaining counts of removed ports.</summary>
 /// <remarks>Threads: under the control lock.</remarks>
 internal sealed class PacketAccounting(WorkerShared shared, Worker[] workers) : IDisposable
 {
-    // How many milliseconds a worker is waited for, which answers within microseconds if it has a processor.
+    // Milliseconds to wait for a worker. A worker that has a processor answers within microseconds.
     private const int Patience = 1000;
     private const int SpinsBeforeSleep = 1000;
 
-    // For each worker its last copy, and one more, if it was waited for in vain since.
+    // For each worker that did not answer in time: the number of its last copy plus one. 0 for the other workers.
     private readonly long[] _silentSince = new long[workers.Length];
 
-    // Out of the switch, but a worker may still count there.
+    // Ports that were removed, while a worker may still count on them.
     private readonly List<(SwitchPort Port, PortCounters Last)> _gone = [];
 
-    /// <summary>What the control side counts by itself; its <see cref="SwitchAccounts.Gone"/> are ports that no worker has any more.</summary>
+    /// <summary>The control side's own counts; its <see cref="SwitchAccounts.Gone"/> sums up removed ports that no worker uses any more.</summary>
     public SwitchAccounts Own { get; } = new();
 
     /// <summary>A port is out of the switch, and its device is closed.</summary>
-    /// <param name="last">What the device counted.</param>
+    /// <param name="last">The device's last counters.</param>
     public void Retire(SwitchPort port, in PortCounters last)
     {
         _gone.Add((port, last));
@@ -31,9 +31,9 @@ internal sealed class PacketAccounting(WorkerShared shared, Worker[] workers) : 
 
     /// <summary>All accounts, of one moment.</summary>
     /// <remarks>
-    /// Whoever holds the control lock keeps the control side from taking and giving packets, and ports from coming and going. Each worker
-    /// copies its accounts between two passes, and takes no packets from a worker that copied before it: so none is counted at one end of a
-    /// ring alone.
+    /// The caller's control lock keeps the control side from moving packets, and ports from being added or removed. Each worker copies its
+    /// accounts between two passes, and before its copy it takes no packets from a worker that has copied already: so every packet in a ring is
+    /// counted at both ends or at neither.
     /// </remarks>
     public AccountSnapshot Read()
     {
@@ -67,8 +67,8 @@ internal sealed class PacketAccounting(WorkerShared shared, Worker[] workers) : 
         }
     }
 
-    /// <summary>All packets in two rows, each counter read by itself: no worker is woken, and what is under way may be in neither.</summary>
-    /// <returns>The ports that are there and those that went; the controller and the switch itself.</returns>
+    /// <summary>All packets in two rows, each counter read by itself. No worker is woken, and packets under way may be missing.</summary>
+    /// <returns>The ports, removed ones included; the controller and the switch itself.</returns>
     public (AccountRow Ports, AccountRow Others) ReadTotals()
     {
         Fold();
@@ -82,7 +82,7 @@ internal sealed class PacketAccounting(WorkerShared shared, Worker[] workers) : 
         return (new AccountRow(AccountKind.Port, 0, ports), new AccountRow(AccountKind.Switch, 0, others));
     }
 
-    /// <summary>Packets dropped for this reason, by all workers and the control side, each read by itself.</summary>
+    /// <summary>Packets dropped for this reason, by all workers and the control side. The counters are read one after the other.</summary>
     public long ReadDrops(DropReason reason)
     {
         Fold();
@@ -98,7 +98,7 @@ internal sealed class PacketAccounting(WorkerShared shared, Worker[] workers) : 
         return (long)total;
     }
 
-    /// <summary>The accounts of no port, for another process to go on with: packet-ins that wait are saved as if they had not been handed over.</summary>
+    /// <summary>Saves the accounts that belong to no port, for another process. Waiting packet-ins are saved as if they had not been handed over.</summary>
     public void Save(BinaryWriter to)
     {
         Fold();
@@ -118,8 +118,8 @@ internal sealed class PacketAccounting(WorkerShared shared, Worker[] workers) : 
         }
     }
 
-    /// <summary>A port of another process that this one does not go on with.</summary>
-    /// <param name="last">What its device counted.</param>
+    /// <summary>Adds the account of another process's port that this process does not take over.</summary>
+    /// <param name="last">The device's last counters.</param>
     public void AddGone(PortAccount account, in PortCounters last)
     {
         AddDevice(ref account, last);
@@ -137,7 +137,7 @@ internal sealed class PacketAccounting(WorkerShared shared, Worker[] workers) : 
 
     private static ulong ReadDrops(in PortAccount account, DropReason reason) => account.Ingress.ReadDrops(reason) + account.Egress.ReadDrops(reason);
 
-    /// <param name="device">What its device counted.</param>
+    /// <param name="device">The device's counters.</param>
     private static PortAccount ReadWith(SwitchPort port, in PortCounters device)
     {
         PortAccount account = port.ReadAccount();
@@ -146,7 +146,7 @@ internal sealed class PacketAccounting(WorkerShared shared, Worker[] workers) : 
     }
 
     /// <summary>
-    /// Adds what only the device knows: packets lost before a worker had them or after it let go, and what hardware forwards by itself.
+    /// Adds counts that only the device has: packets lost before a worker received or after it sent them, and packets that hardware forwards.
     /// </summary>
     private static void AddDevice(ref PortAccount account, in PortCounters device)
     {
@@ -154,8 +154,8 @@ internal sealed class PacketAccounting(WorkerShared shared, Worker[] workers) : 
         ref PacketAccount egress = ref account.Egress;
         if (device.Traffic is { } whole)
         {
-            // What came and did not get to a worker was the hardware's; what left and no worker sent, it sent by itself; what has not left yet,
-            // it holds.
+            // Hardware took the packets that came in and reached no worker. It made the packets that left and no worker sent. It holds the packets
+            // that workers sent and that have not left yet.
             ulong taken = (ulong)Math.Max(0, whole.ReceivedPackets - (long)ingress.Entered);
             ingress.Entered += taken;
             ingress.Used += taken;
@@ -166,13 +166,13 @@ internal sealed class PacketAccounting(WorkerShared shared, Worker[] workers) : 
         ingress.Entered += (ulong)(device.ReceiveDropped + device.ReceiveErrors);
         ingress.CountDrops(DropReason.ReceiveRingFull, device.ReceiveDropped);
         ingress.CountDrops(DropReason.ReceiveError, device.ReceiveErrors);
-        // A counter of the interface may know packets of others.
+        // The interface may count packets of other senders, too.
         long refused = Math.Min(device.TransmitErrors, (long)(egress.Left - egress.Lost));
         egress.CountLost(DropReason.DeviceRefused, refused);
         egress.CountLost(DropReason.DeviceDropped, Math.Min(device.TransmitDropped, (long)(egress.Left - egress.Lost)));
     }
 
-    /// <summary>What the control side counted, and of ports that went what workers may still count.</summary>
+    /// <summary>The control side's counts. For removed ports, with the accounts that workers may still write.</summary>
     private PortAccount ReadOwn(OwnAccount which)
     {
         PortAccount sum = Own.Of(which);
@@ -183,7 +183,7 @@ internal sealed class PacketAccounting(WorkerShared shared, Worker[] workers) : 
         return sum;
     }
 
-    /// <summary>The same with what workers counted, each by itself.</summary>
+    /// <summary>The same with the workers' counts, read one after the other.</summary>
     private PortAccount ReadAll(OwnAccount which)
     {
         PortAccount sum = ReadOwn(which);
@@ -198,9 +198,9 @@ internal sealed class PacketAccounting(WorkerShared shared, Worker[] workers) : 
     }
 
     /// <summary>
-    /// Has every worker that runs copy its accounts. One that did not in time is not waited for again before it has answered once.
+    /// Makes every running worker copy its accounts. If a worker does not answer in time, later calls do not wait for it until it has answered once.
     /// </summary>
-    /// <returns>For each worker whether it did; one that does not run has no need to.</returns>
+    /// <returns>For each worker whether it copied its accounts. A worker that does not run need not.</returns>
     private bool[] CopyAll(out bool isExact)
     {
         long epoch = shared.AccountEpoch + 1;
@@ -229,7 +229,7 @@ internal sealed class PacketAccounting(WorkerShared shared, Worker[] workers) : 
         return copied;
     }
 
-    /// <summary>Adds up ports that every worker has let go of.</summary>
+    /// <summary>Adds the accounts of removed ports that no worker uses any more to the control side's.</summary>
     private void Fold()
     {
         for (int i = _gone.Count - 1; i >= 0; i--)

@@ -11,15 +11,15 @@ internal sealed class PortControl(
     WorkerShared shared, Worker[] workers, PipelineControl pipeline, QueueControl queues, FlowOffloads offloads, PacketInDelivery packetIns, PacketAccounting accounts,
     SpanningTreeControl? spanningTree)
 {
-    // How many milliseconds a port that was removed waits for a worker to let go of it, before its device is closed.
+    // Milliseconds to wait for a worker to stop using a removed port, before its device is closed.
     private const int AdoptionPatience = 1000;
 
     private const int LinkCheckInterval = 250;
 
-    // What the kernel announces is looked at all the same: a driver that is told another speed may say nothing.
+    // Links are polled although the kernel announces changes: a driver may not announce another speed.
     private const int AnnouncedLinkInterval = 2000;
 
-    // Out of the switch, but perhaps in the hands of a worker that is stuck.
+    // Removed ports that a stuck worker may still use.
     private readonly List<SwitchPort> _removedInVain = [];
     private ushort _incarnations;
     private int _nextWorker;
@@ -33,7 +33,7 @@ internal sealed class PortControl(
     /// <summary>The ports in ascending order; LOCAL last.</summary>
     public IReadOnlyList<PortDescription> Descriptions => Array.ConvertAll(shared.Ports.Ports, port => port.Description);
 
-    /// <summary>The ports there are: as long as it is the same object, none came or went.</summary>
+    /// <summary>The current set of ports. It is replaced by another object when a port is added or removed.</summary>
     public object Current => shared.Ports.Ports;
 
     /// <summary>The ports' numbers, in the order of <see cref="Descriptions"/>.</summary>
@@ -51,7 +51,7 @@ internal sealed class PortControl(
     }
 
     /// <summary>Adds a port and reports it. The datapath owns the device from now on.</summary>
-    /// <param name="beside">A port whose workers are to serve this one too, queue by queue: the two share state. Null: whichever worker is next.</param>
+    /// <param name="beside">A port whose workers must serve this port too, queue by queue, as both share state. Null: the next workers in turn.</param>
     /// <returns><see cref="ControlError.BadPort"/> if the number is taken or reserved, or there is no port to be beside; the device then stays the caller's.</returns>
     public ControlError Add(ushort number, IPortDevice device, PortConfig config = PortConfig.None, ushort? beside = null)
     {
@@ -108,7 +108,7 @@ internal sealed class PortControl(
         return ControlError.None;
     }
 
-    /// <summary>Whether somebody calls <see cref="AnnounceLinkChange"/> for interfaces whose changes the kernel announces. Set before the first port.</summary>
+    /// <summary>Whether a monitor calls <see cref="AnnounceLinkChange"/> when the kernel announces a change. Set before the first port.</summary>
     public bool LinksAreAnnounced { get; set; }
 
     /// <summary>Without the control lock, any thread: something about the interfaces behind the ports changed. <see cref="CheckLinks"/> looks at them at once.</summary>
@@ -155,7 +155,7 @@ internal sealed class PortControl(
             return;
         }
         bool asksAll = _linksChanged || !LinksAreAnnounced || now - _allLinksCheckedAt >= AnnouncedLinkInterval;
-        _linksChanged = false; // first: what changes from here on is announced anew
+        _linksChanged = false; // reset first: later changes are announced anew
         _linksCheckedAt = now;
         _allLinksCheckedAt = asksAll ? now : _allLinksCheckedAt;
         foreach (SwitchPort port in shared.Ports.Ports)
@@ -177,7 +177,7 @@ internal sealed class PortControl(
 
     /// <summary>The end: disposes of hardware and devices. Interfaces are left as they were found.</summary>
     /// <param name="ports">All ports there were, also removed ones that a worker may still have. Their accounts are left.</param>
-    /// <returns>What devices threw.</returns>
+    /// <returns>The exceptions of devices.</returns>
     public List<Exception> Close(out SwitchPort[] ports)
     {
         List<Exception> failures = [];
@@ -229,7 +229,7 @@ internal sealed class PortControl(
         }
     }
 
-    /// <summary>The port's link or configuration may be another one. One that leads nowhere any more is known for nobody: its stations are looked for on all others.</summary>
+    /// <summary>The port's link or configuration may have changed. If it lost its link, its stations are forgotten: packets to them are flooded.</summary>
     /// <returns>Whether spanning tree has reported the port.</returns>
     private bool UpdateBridge(SwitchPort port, bool wasConnected)
     {

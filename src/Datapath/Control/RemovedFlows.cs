@@ -8,20 +8,20 @@ namespace Softswitch.Datapath.Control;
 
 /// <summary>Entries that left the table, until their end is reported and their memory is free.</summary>
 /// <remarks>
-/// A removed entry's end is reported, and its memory reused, when no worker can count for it any more, so the final counters are exact,
-/// and when there is room for the report: removed entries queue for it in their own memory, so what waits is bounded by the table.
+/// A removed entry is reported once no worker can count for it, so that the final counters are exact, and once connections have room for the report.
+/// Then its memory is reused. Waiting entries are queued in their own memory, so the size of the store bounds the queue.
 /// Threads: under the control lock.
 /// </remarks>
 internal sealed class RemovedFlows(FlowStore store, FlowEntries entries, ActionListMemory lists, FlowOffloads offloads, ControlClock clock, ControlLock controlLock)
     : IReclaimer
 {
-    /// <summary>Entries whose memory is taken back, or whose end is reported, before it is looked whether others wait for the control lock.</summary>
+    /// <summary>Entries that are reclaimed or reported between two checks whether another thread waits for the control lock.</summary>
     public const int SliceLength = 64;
 
-    // Indices that must be left for an ADD to be taken while flow-removed wait for a controller to read.
+    // Free indices that an ADD needs while flow-removed messages wait for a controller to read.
     private const int SpareIndices = 1024;
 
-    // For how many milliseconds they are waited for, in all, until none waits any more.
+    // Milliseconds that flow-mods wait for such controllers in all, until no message waits any more.
     private const int ShortagePatience = 3000;
 
     private long? _shortSince;
@@ -36,19 +36,19 @@ internal sealed class RemovedFlows(FlowStore store, FlowEntries entries, ActionL
     public bool HasReports => _firstReport != 0;
 
     /// <summary>
-    /// Whether ends wait for controllers to read and hold nearly all memory of entries; time to wait before more flow-mods, for some seconds.
+    /// Whether entries that wait to be reported hold nearly all memory of entries. Then flow-mods wait for the controllers to read, up to some seconds.
     /// </summary>
     public bool IsShortOfEntries => HasReports && store.FreeCount < SpareIndices;
 
-    /// <summary>Ends of entries that ever were to be reported.</summary>
+    /// <summary>Removed entries that were ever queued for a report.</summary>
     public long ReportCount { get; private set; }
 
-    /// <summary>How many of them, from the first on, are: to every receiver.</summary>
+    /// <summary>How many of these, in their order, were reported to every receiver.</summary>
     public long ReportedCount { get; private set; }
 
-    /// <summary>Has each receiver take the end of up to so many entries, and frees so many that all of them have.</summary>
-    /// <param name="force">Whether they are to take them even if they have no room.</param>
-    /// <returns>Whether there is more that can be done at once.</returns>
+    /// <summary>Makes each receiver take up to <paramref name="limit"/> reports, and frees entries that all receivers have taken.</summary>
+    /// <param name="force">Whether a receiver must take them even if it has no room.</param>
+    /// <returns>Whether more can be done at once.</returns>
     public bool Report(int limit, bool force = false)
     {
         if (!HasReports)
@@ -67,7 +67,7 @@ internal sealed class RemovedFlows(FlowStore store, FlowEntries entries, ActionL
         return HasReports && (_reads != reads || ReportedCount < taken);
     }
 
-    /// <summary>Others' flow-mods wait for those that read slowly, but not for ever.</summary>
+    /// <summary>Ends the wait for controllers that read slowly: after some seconds they must take their reports, so that flow-mods go on.</summary>
     public void EndShortage()
     {
         if (!HasReports)
@@ -87,7 +87,7 @@ internal sealed class RemovedFlows(FlowStore store, FlowEntries entries, ActionL
         }
     }
 
-    /// <summary>For a receiver in <see cref="IControlEvents.OnFlowsRemoved"/>: the next end of an entry.</summary>
+    /// <summary>For a receiver in <see cref="IControlEvents.OnFlowsRemoved"/>: reads the report of the next removed entry.</summary>
     /// <returns>False if there is none.</returns>
     public bool TryRead(ref FlowRemovedCursor cursor, out FlowRemoved removed)
     {
@@ -96,7 +96,7 @@ internal sealed class RemovedFlows(FlowStore store, FlowEntries entries, ActionL
         {
             return false;
         }
-        // What all have taken is free: then the next is the first that is left.
+        // Entries that all receivers have taken are free: then the next is the first of the queue.
         uint index = cursor.Count > ReportedCount ? store.Record(cursor.Last).Next : _firstReport;
         cursor = new FlowRemovedCursor(index, Math.Max(cursor.Count, ReportedCount) + 1);
         _reads++;
@@ -108,7 +108,7 @@ internal sealed class RemovedFlows(FlowStore store, FlowEntries entries, ActionL
         return true;
     }
 
-    /// <summary>The cursor of a receiver that has taken all, or wants none.</summary>
+    /// <summary>The cursor of a receiver that has taken all reports, or wants none.</summary>
     public FlowRemovedCursor EndOfReports => new(_lastReport, ReportCount);
 
     /// <summary>Workers have let go of a removed entry: frees it, at once or after its end is reported.</summary>

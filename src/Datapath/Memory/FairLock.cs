@@ -1,16 +1,16 @@
 namespace Softswitch.Datapath.Memory;
 
-/// <summary>A lock that threads get in the order they came; who holds it can tell that others have waited for long.</summary>
+/// <summary>A lock that threads get in the order they came. The holder can ask whether another thread has waited for long.</summary>
 /// <remarks>
-/// Whoever lets go of <see cref="Lock"/> and takes it again at once is quicker than those that sleep, time and again. Here the lock is handed over.
-/// Nobody waiting, entering and leaving are one interlocked instruction each. Not reentrant.
+/// A thread that releases a <see cref="Lock"/> and takes it again at once is quicker than a sleeping thread, every time. Here the holder hands the lock over.
+/// While no thread waits, entering and leaving are one interlocked instruction each. Not reentrant.
 /// </remarks>
-/// <param name="time">By which others have waited for long.</param>
+/// <param name="time">Measures how long threads have waited.</param>
 internal sealed class FairLock(TimeProvider time)
 {
     private const int Free = 0;
     private const int Held = 1;
-    private const int Wanted = 2; // held, and others wait
+    private const int Wanted = 2; // held, and other threads wait
 
     [ThreadStatic]
     private static SemaphoreSlim? _turn;
@@ -19,9 +19,9 @@ internal sealed class FairLock(TimeProvider time)
     private readonly Lock _guard = new();
     private readonly Queue<SemaphoreSlim> _waiting = new(); // under the guard
     private int _state;
-    private long _since; // when the first of those waiting came, or the holder got the lock from another: whichever was later
+    private long _since; // when the first waiting thread came, or when the holder was handed the lock: whichever was later
 
-    /// <summary>Holder only: whether others have waited for a millisecond and it is time to let them in.</summary>
+    /// <summary>Holder only: whether another thread has waited for a millisecond, so that the holder should let it in.</summary>
     public bool IsOverdue => Volatile.Read(ref _state) == Wanted && time.GetTimestamp() - Volatile.Read(ref _since) > _patience;
 
     public void Enter()
@@ -32,7 +32,7 @@ internal sealed class FairLock(TimeProvider time)
         }
     }
 
-    /// <summary>As <see cref="Enter"/>, for whoever would rather go without than wait for long.</summary>
+    /// <summary>As <see cref="Enter"/>, but gives up after a time.</summary>
     /// <returns>Whether the lock is held.</returns>
     public bool TryEnter(int milliseconds) => Interlocked.CompareExchange(ref _state, Held, Free) == Free || Wait(milliseconds);
 
@@ -51,7 +51,7 @@ internal sealed class FairLock(TimeProvider time)
         {
             if (Interlocked.Exchange(ref _state, Wanted) == Free)
             {
-                Volatile.Write(ref _state, Held); // it came free meanwhile, and so nobody waits
+                Volatile.Write(ref _state, Held); // it was released meanwhile, and so no thread waits
                 return true;
             }
             if (_waiting.Count == 0)
@@ -98,7 +98,7 @@ internal sealed class FairLock(TimeProvider time)
         {
             if (!_waiting.TryDequeue(out next))
             {
-                Volatile.Write(ref _state, Free); // who waited has given up
+                Volatile.Write(ref _state, Free); // the thread that waited has given up
                 return;
             }
             Volatile.Write(ref _since, time.GetTimestamp());

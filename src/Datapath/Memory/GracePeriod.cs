@@ -1,27 +1,27 @@
 namespace Softswitch.Datapath.Memory;
 
-/// <summary>Takes back what no worker can hold any more.</summary>
+/// <summary>Takes back the memory of items that no worker can hold any more.</summary>
 internal interface IReclaimer
 {
     void Reclaim(nint item);
 }
 
-/// <summary>Tells when every worker has let go of what was taken out of the tables: quiescent-state reclamation.</summary>
+/// <summary>Tells when no worker holds an item any more that was taken out of the tables: quiescent-state reclamation.</summary>
 /// <remarks>
-/// Each worker's epoch is odd during a pass and even between two. It holds nothing across passes, so once each epoch was even
-/// or has changed since an item was retired, the item is free. Entering a pass is a full fence: either the control side sees
+/// Each worker's epoch is odd during a pass and even between two. A worker holds no item across passes. So an
+/// item is free once each epoch was even, or has changed, since the item was retired. Entering a pass is a full fence: either the control side sees
 /// the worker at work, or the worker sees the changed table.
-/// A worker that does not end its pass for seconds is stuck, and stays so here: nobody waits for it again, and nothing that it may hold is
+/// A worker that does not end its pass for seconds counts as stuck from then on: no call waits for it again, and no item that it may hold is
 /// reclaimed. Threads: <see cref="EnterPass"/>, <see cref="LeavePass"/> and <see cref="AbandonPass"/> by the worker, the rest by the control side.
 /// </remarks>
 internal sealed unsafe class GracePeriod : IDisposable
 {
     private const int WordsPerLine = 8;
 
-    // Yields, some microseconds each, before a wait sleeps a millisecond at a time: a barrier is not to cost that.
+    // A wait yields so often, some microseconds each, before it sleeps a millisecond at a time: a barrier should not take a millisecond.
     private const int SpinsBeforeSleep = 1000;
 
-    // The most that a wait takes into account at once, in milliseconds: when the whole process was stopped, the worker has not had its chance either.
+    // Longest time in milliseconds that one round of a wait counts. If the whole process was stopped, the worker could not run either.
     private const int LongestStep = 10;
 
     private readonly int _workers;
@@ -30,14 +30,14 @@ internal sealed unsafe class GracePeriod : IDisposable
     private readonly long[] _seen;
     private int? _stuck;
 
-    // In the order they were retired. Counted from the beginning of time: up to _covered the snapshot is younger than they, up to _free nobody holds them.
+    // In the order they were retired. Numbers count from the first item ever: items up to _covered are older than the snapshot, items up to _free are free.
     private readonly Queue<Retired> _items = new();
     private long _retired;
     private long _covered;
     private long _free;
     private long _reclaimed;
 
-    /// <param name="workers">How many there are.</param>
+    /// <param name="workers">The number of workers.</param>
     /// <param name="patience">Milliseconds that a pass may take, at least; one takes microseconds, or as long as the system keeps its thread from running.</param>
     public GracePeriod(int workers, int patience = 5000)
     {
@@ -55,7 +55,7 @@ internal sealed unsafe class GracePeriod : IDisposable
     /// <summary>Items ever handed over.</summary>
     public long RetiredCount => _retired;
 
-    /// <summary>How many of them, from the first on, are reclaimed.</summary>
+    /// <summary>How many of these items are reclaimed, in their order.</summary>
     public long ReclaimedCount => _reclaimed;
 
     public void EnterPass(int worker)
@@ -87,8 +87,8 @@ internal sealed unsafe class GracePeriod : IDisposable
         _retired++;
     }
 
-    /// <summary>Reclaims what is free by now, up to so many items; never waits.</summary>
-    /// <returns>Whether there is more that could be reclaimed at once.</returns>
+    /// <summary>Reclaims items that are free by now, up to <paramref name="limit"/>; never waits.</summary>
+    /// <returns>Whether more items could be reclaimed at once.</returns>
     public bool Poll(int limit = int.MaxValue)
     {
         FreeCovered();
@@ -111,7 +111,7 @@ internal sealed unsafe class GracePeriod : IDisposable
     public bool Wait()
     {
         SpinWait spin = default;
-        // What is covered has an older snapshot; one that is taken now covers it too.
+        // Items covered by an older snapshot are covered by this one too.
         Snapshot();
         long waited = 0;
         long last = Environment.TickCount64;
@@ -164,7 +164,7 @@ internal sealed unsafe class GracePeriod : IDisposable
 
     private bool AllMoved() => FirstAtWork() == null;
 
-    /// <summary>The first worker whose pass is the one that was under way at the snapshot.</summary>
+    /// <summary>The first worker that is still in the pass it was in at the snapshot; null if there is none.</summary>
     private int? FirstAtWork()
     {
         for (int i = 0; i < _workers; i++)

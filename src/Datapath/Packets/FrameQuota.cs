@@ -1,10 +1,10 @@
 namespace Softswitch.Datapath.Packets;
 
-/// <summary>What one of those that share a pool has of it: a datapath with all its ports and queues.</summary>
+/// <summary>The share of a frame pool that one datapath has, with all its ports and queues.</summary>
 /// <remarks>
-/// None can take what the others need. While a pool is shared, each may have up to twice as many frames as are free (the dynamic
-/// threshold of Choudhury and Hahne 1998, with a weight of two): one that hoards has two thirds at the most, of two that do each has two
-/// fifths, and some stay free whatever they do. Who is beyond that gets none, as from an empty pool. Threads: any.
+/// No datapath can take the frames that the others need. While several share a pool, each may have up to twice as many frames as are free (the dynamic
+/// threshold of Choudhury and Hahne 1998, with a weight of two): a single greedy datapath gets two thirds at most, two greedy ones two fifths each,
+/// and some frames always stay free. A datapath beyond its share gets no frame, as from an empty pool. Threads: any.
 /// </remarks>
 internal sealed class FrameQuota
 {

@@ -5,15 +5,15 @@ namespace Softswitch.Datapath.Packets;
 /// <summary>Where packets went on one side of a port, as one thread counted it. Every packet that enters a side is counted exactly once when it leaves it:</summary>
 /// <remarks>
 /// <code>
-/// Entered + Made = Left + Used + drops + Held + (Handed - Taken)       over all threads, while none is in the middle of a packet
+/// Entered + Made = Left + Used + drops + Held + (Handed - Taken)       summed over all threads, while no thread treats a packet
 ///
 /// ingress: Entered from the wire,    Left towards an egress: a port, the controller
 /// egress:  Entered from an ingress,  Left by the device; of these, Lost were dropped by it afterwards and are among the drops
 /// </code>
-/// Handed and Taken are the two ends of a ring to another thread: what is in it is the difference. Threads: written by one, read by any; each value is
-/// whole, and between two passes they agree with each other.
+/// Handed and Taken count at the two ends of a ring to another thread: their difference is the number of packets in the ring. Threads: one writes, any reads.
+/// A value is read whole; the values are consistent with each other between two passes of the writer.
 /// </remarks>
-[StructLayout(LayoutKind.Sequential, Size = 448)] // whole cache lines: what a batch counts is in the first
+[StructLayout(LayoutKind.Sequential, Size = 448)] // whole cache lines: the counts of a batch are in the first
 internal unsafe struct PacketAccount
 {
     public ulong Entered;
@@ -21,22 +21,22 @@ internal unsafe struct PacketAccount
     public ulong Left;
     public ulong LeftBytes;
 
-    /// <summary>Copies, segments, fragments and packets of the switch's own; also those there was no frame for, which are dropped.</summary>
+    /// <summary>Copies, segments, fragments and packets of the switch's own; also if there was no frame for one, which counts as dropped then.</summary>
     public ulong Made;
 
-    /// <summary>Ended with success: fragments of a datagram, packets that were cut, what was for the switch itself.</summary>
+    /// <summary>Packets that ended with success: fragments of a datagram, packets that were cut, packets for the switch itself.</summary>
     public ulong Used;
 
-    /// <summary>Given to another thread.</summary>
+    /// <summary>Packets given to another thread.</summary>
     public ulong Handed;
 
-    /// <summary>Got from another thread.</summary>
+    /// <summary>Packets got from another thread.</summary>
     public ulong Taken;
 
-    /// <summary>Wait here now: for their turn, for the rest of their datagram, for an address.</summary>
+    /// <summary>Packets that wait here now: for their turn, for the rest of their datagram, for an address.</summary>
     public ulong Held;
 
-    /// <summary>Left, and were dropped by the device afterwards.</summary>
+    /// <summary>Packets that left and were dropped by the device afterwards.</summary>
     public ulong Lost;
 
     /// <summary>Packets that named a queue which is not there.</summary>
@@ -60,7 +60,7 @@ internal unsafe struct PacketAccount
 
     public readonly ulong ReadDrops(DropReason reason) => Volatile.Read(in _drops[(int)reason]);
 
-    /// <summary>Writes all but whose it is, for another process to go on with: drops in the order of their reasons.</summary>
+    /// <summary>Writes the counts for another process, without the port's number; drops in the order of their reasons.</summary>
     public readonly void Save(BinaryWriter to)
     {
         foreach (ulong count in (ReadOnlySpan<ulong>)[Entered, EnteredBytes, Left, LeftBytes, Made, Used, Handed, Taken, Held, Lost, QueueMisses])
@@ -73,8 +73,8 @@ internal unsafe struct PacketAccount
         }
     }
 
-    /// <summary>Adds what <see cref="Save"/> wrote.</summary>
-    /// <param name="reasons">In the order of the counts: the other process may know others.</param>
+    /// <summary>Adds the counts that <see cref="Save"/> wrote.</summary>
+    /// <param name="reasons">The drop reasons in the order of their counts; the other process may know other reasons.</param>
     public void Restore(BinaryReader from, ReadOnlySpan<DropReason> reasons)
     {
         Entered += from.ReadUInt64();
@@ -124,10 +124,10 @@ internal unsafe struct PortAccount
     public PacketAccount Ingress;
     public PacketAccount Egress;
 
-    /// <summary>Where queues count that belong to no port yet: nobody reads it, and threads may meet in it.</summary>
+    /// <summary>The account of queues that belong to no port yet. Several threads may write it; no thread reads it.</summary>
     public static PortAccount* Nobody => Unread.Start;
 
-    /// <summary>Says whose it is.</summary>
+    /// <summary>Sets the port's number in both sides.</summary>
     public static void Name(PortAccount* account, ushort port)
     {
         account->Ingress.Port = port;

@@ -13,7 +13,7 @@ namespace Softswitch.Datapath.Pipeline;
 internal sealed unsafe class ActionExecutor(
     Worker worker, StationTable stations, FrameCache frames, PacketInSender packetIns, OutputQueues outputs, IPacketTrace? trace)
 {
-    /// <summary>Who follows the packets; null where they are forwarded.</summary>
+    /// <summary>Told of each step of a traced packet; null for a worker that forwards.</summary>
     public IPacketTrace? Trace => trace;
 
     public MissBehaviour MissBehaviour { get; set; }
@@ -23,7 +23,7 @@ internal sealed unsafe class ActionExecutor(
 
     public int PortCount => outputs.All.Length;
 
-    /// <summary>Of the side where the packets at hand came in, this worker's: what gets to no egress is dropped there.</summary>
+    /// <summary>This worker's account of the ingress of the current packets. Packets that reach no egress are dropped there.</summary>
     public PacketAccount* Ingress { get; set; }
 
     /// <summary>Treats a packet as its flow entry, or a packet-out, says.</summary>
@@ -40,7 +40,7 @@ internal sealed unsafe class ActionExecutor(
         else
         {
             int first = 0;
-            int budget = PacketCost.Most; // the entry may have got a longer list since it was asked what it costs
+            int budget = PacketCost.Most; // the entry may have got a longer list since its cost was estimated
             if (!Continue(actions.List, ref packet, key, ref layout, inPort, ref first, ref budget))
             {
                 Drop(packet, DropReason.TooManyOutputs);
@@ -63,7 +63,7 @@ internal sealed unsafe class ActionExecutor(
             case MissBehaviour.Normal:
                 Bridge(packet, key, inPort);
                 break;
-            // From there a controller would learn ways past the tree.
+            // A packet-in from there would teach a controller paths outside the tree.
             case MissBehaviour.Controller when (BridgeFlagsOf(inPort) & BridgePortFlags.Forwards) == 0:
                 Drop(packet, DropReason.SpanningTree);
                 break;
@@ -108,7 +108,7 @@ internal sealed unsafe class ActionExecutor(
                 Ingress->CountDrops(DropReason.NoFrame);
             }
         }
-        // What follows the last output changes nothing any more.
+        // Actions behind the last output have no effect.
         if (list->LastOutput < 0)
         {
             Drop(packet, DropReason.Action);

@@ -2,10 +2,10 @@ using Softswitch.Datapath.Packets;
 
 namespace Softswitch.Datapath.Pipeline;
 
-/// <summary>Packets of one receive queue that wait, in order: one that costs more than a pass may take, and those behind it.</summary>
+/// <summary>The waiting packets of one receive queue, in order: a packet that costs more than a pass may take, and the packets behind it.</summary>
 /// <remarks>
-/// They are admitted and not looked up yet: what becomes of them is the table's of when their turn comes. Nothing is received from the queue while
-/// there are any, so its device has to wait or drop, and no other. Threads: one worker.
+/// The packets are admitted but not looked up: the worker looks them up when their turn comes. It receives nothing from the queue while packets
+/// wait here, so only this queue's device has to wait or drop. Threads: one worker.
 /// </remarks>
 internal sealed unsafe class Backlog(nint ingress)
 {
@@ -15,7 +15,7 @@ internal sealed unsafe class Backlog(nint ingress)
     private readonly ushort[] _inPorts = new ushort[Capacity];
     private int _first;
 
-    /// <summary>Where the packets came in; they are held there.</summary>
+    /// <summary>The account of the port that received the packets; it counts them as held.</summary>
     public PacketAccount* Ingress => (PacketAccount*)ingress;
 
     public int Count { get; private set; }
@@ -23,7 +23,7 @@ internal sealed unsafe class Backlog(nint ingress)
     /// <summary>What the queue's packets cost over its share, in units of <see cref="PacketCost"/>.</summary>
     public int Debt { get; set; }
 
-    /// <summary>Whether the last that was removed is under way: what comes behind it has to wait.</summary>
+    /// <summary>Whether the packet that was removed last is still under way: the packets behind it have to wait.</summary>
     public bool IsUnderWay { get; set; }
 
     public bool HoldsUp => Count > 0 || IsUnderWay;
@@ -31,11 +31,11 @@ internal sealed unsafe class Backlog(nint ingress)
     /// <summary>Whether it is the queue's turn to be received from.</summary>
     public bool IsClear => !HoldsUp && Debt == 0;
 
-    /// <summary>Lets a pass go by.</summary>
+    /// <summary>Skips a pass, which pays a part of the debt.</summary>
     public void WaitForTurn() => Debt = Math.Max(0, Debt - PacketCost.Share);
 
     /// <summary>Takes ownership of packets, behind those that wait.</summary>
-    /// <returns>How many fit. All that a queue's batches under way can bring do.</returns>
+    /// <returns>How many fit. The batches of a queue that are under way always fit.</returns>
     public int Add(ReadOnlySpan<Packet> packets, ushort inPort)
     {
         int fitting = Math.Min(packets.Length, Capacity - Count);
@@ -50,7 +50,7 @@ internal sealed unsafe class Backlog(nint ingress)
         return fitting;
     }
 
-    /// <summary>Fills an empty batch with the first of them, as far as they have one in_port; they stay here, too, until <see cref="Remove"/>.</summary>
+    /// <summary>Copies the first packets, as far as they have the same in_port, to an empty batch. They stay here, too, until <see cref="Remove"/>.</summary>
     public void CopyTo(PipelineBatch batch)
     {
         batch.InPort = _inPorts[_first];
@@ -61,7 +61,7 @@ internal sealed unsafe class Backlog(nint ingress)
         }
     }
 
-    /// <summary>Ends the ownership of the first of them.</summary>
+    /// <summary>Gives up the ownership of the first packets.</summary>
     public void Remove(int count)
     {
         _first = (_first + count) % Capacity;

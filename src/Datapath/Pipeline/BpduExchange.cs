@@ -6,9 +6,9 @@ namespace Softswitch.Datapath.Pipeline;
 
 /// <summary>802.1D frames between one worker and the control side, in both directions.</summary>
 /// <remarks>
-/// Apart from packet-ins and packet-outs: a flood of those must not keep bridges from hearing each other, which is what a loop would
-/// begin with. Both directions are bounded, and each port may have only a few frames waiting, so a neighbour that floods them
-/// silences itself alone. The packets belong to the queue they are in.
+/// BPDUs have queues of their own: a flood of packet-ins or packet-outs must not keep bridges from hearing each other, as that would cause a
+/// loop. Both directions are bounded, and each port may have only a few frames waiting, so a neighbour that floods BPDUs loses only
+/// its own. The queue owns the packets in it.
 /// </remarks>
 internal sealed unsafe class BpduExchange
 {
@@ -54,16 +54,16 @@ internal sealed unsafe class BpduExchange
     /// <summary>Control side: hands a frame down, to leave by this port, whose first queue the worker serves. False if there is no room: it stays with the caller.</summary>
     public bool TrySend(in Packet packet, ushort port) => _outgoing.TryEnqueue(new OutgoingBpdu(packet, port));
 
-    /// <summary>Worker: sends what was handed down.</summary>
-    /// <param name="account">The worker's, of the switch's own frames.</param>
-    /// <returns>How many there were.</returns>
+    /// <summary>Worker: sends the frames handed down.</summary>
+    /// <param name="account">The worker's account of the switch's own frames.</param>
+    /// <returns>How many frames it sent or dropped.</returns>
     public int Send(OutputQueues outputs, FrameCache frames, PacketAccount* account)
     {
         int sent = 0;
         for (; sent < PacketBatch.Capacity && _outgoing.TryDequeue(out OutgoingBpdu item); sent++)
         {
             account->Taken++;
-            // OFPPC_NO_FWD is for what is forwarded: a bridge that fell silent here would be taken for a station.
+            // OFPPC_NO_FWD concerns forwarded packets only. If the bridge fell silent here, its neighbour would take it for a station.
             if (outputs.Find(item.Port) is OutputQueue queue && queue.Port.LetsOut(PortConfig.PortDown))
             {
                 account->Left++;
@@ -77,7 +77,7 @@ internal sealed unsafe class BpduExchange
         return sent;
     }
 
-    /// <summary>Gives back what waits; the worker ends.</summary>
+    /// <summary>Gives back the waiting frames; the worker ends.</summary>
     public void Release(FrameCache frames)
     {
         while (_incoming.TryDequeue(out ReceivedBpdu received))

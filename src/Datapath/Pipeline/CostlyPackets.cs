@@ -7,10 +7,10 @@ using Softswitch.Datapath.Tables;
 
 namespace Softswitch.Datapath.Pipeline;
 
-/// <summary>One worker's packets that cost more than a pass may take: one at a time, some of its outputs in each pass.</summary>
+/// <summary>One worker's packets that cost more than a pass may take. The worker treats one at a time, and executes some of its outputs in each pass.</summary>
 /// <remarks>
-/// The packet that is under way has a copy of its action list, so nothing of the table is held from one pass to the next. Those behind it wait in
-/// the <see cref="Backlog"/> of their queue, and queues take turns. Threads: one worker; <see cref="Begun"/> and <see cref="Ended"/> any.
+/// The packet that is under way has a copy of its action list, so the worker holds no memory of the table between passes. Packets behind it wait in
+/// the <see cref="Backlog"/> of their queue, and the queues take turns. Threads: one worker; <see cref="Begun"/> and <see cref="Ended"/> any.
 /// </remarks>
 internal sealed unsafe class CostlyPackets : IDisposable
 {
@@ -24,8 +24,8 @@ internal sealed unsafe class CostlyPackets : IDisposable
     private Backlog[] _backlogs;
     private int _turn;
     private bool _wasPacketOut;
-    private bool _isPacketOutNext; // one waits for the end of a queue's packet
-    private readonly long[] _begun = new long[2]; // of packets under way, and of those that wait to go through the table
+    private bool _isPacketOutNext; // a packet-out waits until the packet of a queue has ended
+    private readonly long[] _begun = new long[2]; // [0]: packets under way; [1]: packets of packet-outs that had to wait to go through the table
     private readonly long[] _ended = new long[2];
 
     // The packet under way.
@@ -39,7 +39,7 @@ internal sealed unsafe class CostlyPackets : IDisposable
     private int _next;
     private int _spent;
 
-    /// <param name="throughTable">Of what packet-outs send to OFPP_TABLE.</param>
+    /// <param name="throughTable">The backlog of packets that packet-outs send to OFPP_TABLE.</param>
     public CostlyPackets(
         BatchClassifier classifier, BatchExecutor batchExecutor, ActionExecutor executor, FrameCache frames, WorkerCounters counters, Backlog throughTable)
     {
@@ -52,10 +52,10 @@ internal sealed unsafe class CostlyPackets : IDisposable
         _backlogs = [throughTable];
     }
 
-    /// <summary>Of what packet-outs send to OFPP_TABLE.</summary>
+    /// <summary>The backlog of packets that packet-outs send to OFPP_TABLE.</summary>
     public Backlog ThroughTable { get; }
 
-    /// <summary>Packets that ever were under way; or those that packet-outs sent to the table and that had to wait. They end in the same order. Any thread.</summary>
+    /// <summary>Packets that ever were under way; or packets of packet-outs to OFPP_TABLE that had to wait. They end in the same order. Any thread.</summary>
     public long Begun(bool throughTable) => Volatile.Read(ref _begun[throughTable ? 1 : 0]);
 
     /// <summary>How many of <see cref="Begun"/> have ended. Any thread.</summary>
@@ -64,10 +64,10 @@ internal sealed unsafe class CostlyPackets : IDisposable
     /// <summary>Packets that wait or are under way.</summary>
     public int Count => (_isActive ? 1 : 0) + _backlogs.Sum(backlog => backlog.Count);
 
-    /// <summary>The queues there are from now on.</summary>
+    /// <summary>Replaces the set of queues.</summary>
     public void Adopt(IEnumerable<Backlog> backlogs) => _backlogs = [.. backlogs, ThroughTable];
 
-    /// <summary>What waits of a port that is gone is dropped: its account ends.</summary>
+    /// <summary>Drops the waiting packets of a port that is gone, as its account ends.</summary>
     public void Abandon(PacketAccount* account)
     {
         foreach (Backlog backlog in _backlogs)
@@ -83,9 +83,9 @@ internal sealed unsafe class CostlyPackets : IDisposable
         }
     }
 
-    /// <summary>Takes from a batch that was looked up what does not cost little, and all that is behind it.</summary>
-    /// <param name="exact">How many of the batch were found in table 0: then of those that stay.</param>
-    /// <returns>What those that stay cost.</returns>
+    /// <summary>Takes the first costly packet of a looked-up batch, and all packets behind it, out of the batch.</summary>
+    /// <param name="exact">How many packets of the batch table 0 matched; set to the number among those that stay.</param>
+    /// <returns>The cost of the packets that stay.</returns>
     [MethodImpl(MethodImplOptions.NoInlining)]
     public int TakeFrom(PipelineBatch batch, ref int exact)
     {
@@ -109,8 +109,8 @@ internal sealed unsafe class CostlyPackets : IDisposable
         return cost;
     }
 
-    /// <summary>Takes a packet-out that costs more than <see cref="PacketCost.Plain"/>; its actions are the caller's again.</summary>
-    /// <returns>False if it is others' turn.</returns>
+    /// <summary>Takes a packet-out that costs more than <see cref="PacketCost.Plain"/>; it copies the actions.</summary>
+    /// <returns>False if another packet is under way, or it is a queue's turn.</returns>
     public bool TryBegin(in QueuedPacketOut item, in FlowKey key, in HeaderOffsets layout)
     {
         if (_isActive || (_wasPacketOut && Array.Exists(_backlogs, backlog => backlog.Count > 0)))
@@ -126,8 +126,8 @@ internal sealed unsafe class CostlyPackets : IDisposable
 
     /// <summary>Goes on with the packet under way, or begins the next, for a slice of the pass.</summary>
     /// <param name="now">Worker clock in milliseconds.</param>
-    /// <param name="spent">What was spent of the slice is added.</param>
-    /// <returns>The same; 0 if nothing waits.</returns>
+    /// <param name="spent">Increased by the cost of this call.</param>
+    /// <returns>The cost of this call; 0 if no packet waits.</returns>
     public int Run(uint now, ref int spent)
     {
         int left = PacketCost.Slice;
@@ -160,7 +160,7 @@ internal sealed unsafe class CostlyPackets : IDisposable
         _list.Dispose();
     }
 
-    /// <summary>The next queue in turn of which packets wait.</summary>
+    /// <summary>Finds the next queue in turn with waiting packets.</summary>
     private bool FindWaiting()
     {
         for (int n = 0; n < _backlogs.Length; n++)
@@ -174,8 +174,8 @@ internal sealed unsafe class CostlyPackets : IDisposable
         return false;
     }
 
-    /// <summary>The first packets of a backlog: those that cost little by now, or the one that does not.</summary>
-    /// <returns>What they cost, if they are done.</returns>
+    /// <summary>Treats the first packets of a backlog: all that cost little by now, or else one costly packet.</summary>
+    /// <returns>Their cost; 0 for a packet that is only begun.</returns>
     private int Treat(Backlog backlog, uint now)
     {
         PipelineBatch batch = _batch;
@@ -275,8 +275,8 @@ internal sealed unsafe class CostlyPackets : IDisposable
         Volatile.Write(ref _ended[0], _ended[0] + 1);
     }
 
-    /// <summary>Forgets the packets behind the first so many, which are looked up anew.</summary>
-    /// <returns>How many of them are found in table 0.</returns>
+    /// <summary>Shortens the batch to its first packets and looks these up again.</summary>
+    /// <returns>How many of them table 0 matches.</returns>
     private int Shorten(PipelineBatch batch, int count)
     {
         batch.Truncate(count);

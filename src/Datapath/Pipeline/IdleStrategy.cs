@@ -2,26 +2,26 @@ using System.Diagnostics;
 
 namespace Softswitch.Datapath.Pipeline;
 
-/// <summary>An idle worker's sleep: until a port has packets, somebody wakes it, or a while is over.</summary>
+/// <summary>An idle worker's sleep. It ends when a port has packets, another thread wakes the worker, or the deadline is over.</summary>
 /// <remarks>
-/// A worker that sleeps is left out of its thread's turns; the thread itself waits when all of its workers sleep. What the kernel watches
-/// for a worker stays watched between its sleeps, because asking anew costs a call for each port. Each packet that comes then costs the
-/// kernel a look at the list of those who wait; so a worker with lasting traffic has it watch nothing. Threads: the worker's, where
-/// nothing else is said.
+/// A worker that sleeps is left out of its thread's turns; the thread itself waits when all of its workers sleep. The kernel
+/// watches the ports' descriptors between sleeps too, because to watch them anew costs a system call for each port. But for each packet of a watched
+/// descriptor the kernel looks at its list of waiting threads; so a worker with lasting traffic has it watch nothing. Threads: the worker's,
+/// where nothing else is said.
 /// </remarks>
 internal sealed class IdleStrategy
 {
     /// <summary>Empty passes before the first sleep: some tens of microseconds, longer than the gaps within a burst.</summary>
     public const int PassesBeforeSleep = 64;
 
-    // A sleep from which packets wake so soon was not worth it: they wait for the kernel, and for the processor to come back from its own sleep, which takes
-    // tens of microseconds more. So a worker spins for twice such a gap from then on, and less again when gaps are longer (as KVM's halt polling does).
+    // If packets end a sleep within this time, the sleep was not worth it: they waited for the kernel and for the processor's own wake-up, some tens of
+    // microseconds. From then on the worker spins for twice such a gap before it sleeps, and for less when gaps are longer (as KVM's halt polling does).
     private const long LongestSpin = 100 * TimeSpan.TicksPerMicrosecond;
 
-    // Between two passes: after more than that others have use for the processor. A sleeper gets it back sooner than one that has spun.
+    // If more time passes between two passes, other threads use the processor. The system gives it back sooner to a thread that slept than to one that spun.
     private const long Crowded = 10 * TimeSpan.TicksPerMicrosecond;
 
-    // A port without a descriptor has to be asked; the others end the sleep themselves.
+    // The worker must wake and poll a port without a descriptor. A port with a descriptor ends the sleep by itself.
     private const int AskingMicroseconds = 1000;
     private const int LongestMicroseconds = 100_000;
     private static readonly long AskingTicks = AskingMicroseconds * Stopwatch.Frequency / 1_000_000;
@@ -30,7 +30,7 @@ internal sealed class IdleStrategy
     // Shorter sleeps are not worth the system call; the kernel's timers have about this slack.
     private const int ShortestMicroseconds = 50;
 
-    // Busy passes since the last sleep after which nothing is watched any more.
+    // Busy passes since the last sleep after which the kernel watches no descriptor any more.
     private const int LastingTraffic = 1024;
 
     private readonly Func<bool> _hasWork;
@@ -48,7 +48,7 @@ internal sealed class IdleStrategy
     private int _sleeps; // begun and ended: odd during one
     private int _isWoken;
 
-    /// <param name="hasWork">Asked once the sleep is announced: what came before then is found here, what comes after wakes.</param>
+    /// <param name="hasWork">Called once the sleep is announced. It finds work queued before that; work queued later wakes the worker.</param>
     public IdleStrategy(Func<bool> hasWork) => _hasWork = hasWork;
 
     /// <summary>Whether a sleep is under way. Any thread.</summary>
@@ -63,16 +63,16 @@ internal sealed class IdleStrategy
     /// <summary>Whether nothing happened from the last sleep's beginning to its deadline.</summary>
     public bool IsResting { get; private set; }
 
-    /// <summary>Links those that were woken, for the thread.</summary>
+    /// <summary>The next in the thread's list of woken workers.</summary>
     public IdleStrategy? NextWoken { get; set; }
 
-    /// <summary>What the thread knows the worker by.</summary>
+    /// <summary>The worker's number on its thread.</summary>
     public int Slot => _slot;
 
     /// <summary>The worker's thread begins to run it.</summary>
     /// <param name="waiter">The thread's.</param>
     /// <param name="wakeThread">Tells the thread that this worker was woken; by any thread.</param>
-    /// <param name="slot">What the waiter is to report for the worker's descriptors.</param>
+    /// <param name="slot">The number that the waiter reports for the worker's descriptors.</param>
     public void Begin(IWaiter waiter, Action<IdleStrategy> wakeThread, int slot)
     {
         _waiter = waiter;
@@ -81,7 +81,7 @@ internal sealed class IdleStrategy
         _wakeThread = wakeThread;
     }
 
-    /// <summary>The worker's thread runs it no longer; nothing is watched for it.</summary>
+    /// <summary>The thread stops running the worker; the kernel watches none of its descriptors any more.</summary>
     public void End()
     {
         Unwatch();
@@ -95,18 +95,18 @@ internal sealed class IdleStrategy
     /// <summary>Any thread: ends the sleep, if there is one.</summary>
     public void Wake()
     {
-        Interlocked.MemoryBarrier(); // what the worker is to find is visible before the flag is read
+        Interlocked.MemoryBarrier(); // the queued work is visible before the flag is read
         if (IsAsleep && _wakeThread is { } wake && Interlocked.Exchange(ref _isWoken, 1) == 0)
         {
             wake(this);
         }
     }
 
-    /// <summary>The thread has taken notice of <see cref="Wake"/>: the next one is news.</summary>
+    /// <summary>The thread has seen the wake-up: the next <see cref="Wake"/> tells it again.</summary>
     public void TakeWake() => Interlocked.Exchange(ref _isWoken, 0);
 
-    /// <summary>After a pass that moved packets. In lasting traffic nothing is written: who hands packets over reads what lies beside.</summary>
-    /// <param name="began">When it began, in ticks of 100 ns.</param>
+    /// <summary>After a pass that moved packets. In lasting traffic it writes nothing: workers that hand packets over read this cache line.</summary>
+    /// <param name="began">When the pass began, in ticks of 100 ns.</param>
     public void NoteBusyPass(long began)
     {
         if (_idlePasses != 0)
@@ -127,7 +127,7 @@ internal sealed class IdleStrategy
     }
 
     /// <summary>After a pass that moved nothing.</summary>
-    /// <param name="began">When it began, in ticks of 100 ns.</param>
+    /// <param name="began">When the pass began, in ticks of 100 ns.</param>
     /// <returns>Whether it is time to sleep.</returns>
     public bool NoteIdlePass(long began)
     {
@@ -138,8 +138,8 @@ internal sealed class IdleStrategy
     }
 
     /// <summary>Begins a sleep.</summary>
-    /// <param name="queues">What the worker receives from.</param>
-    /// <param name="due">Ticks after which it has something to send; 0 or less for now.</param>
+    /// <param name="queues">The queues that the worker receives from.</param>
+    /// <param name="due">Ticks of 100 ns until the worker has a packet to send; 0 or less if it is due now.</param>
     /// <returns>False if there is something to do, or soon will be.</returns>
     public bool TryFallAsleep(ReceiveQueue[] queues, long due)
     {
@@ -160,13 +160,13 @@ internal sealed class IdleStrategy
         _hasSlept = true;
         long now = Stopwatch.GetTimestamp();
         long period = _isAsked ? AskingTicks : LongestTicks;
-        long end = (now / period * period) + period; // all sleepers', so that they wake together
+        long end = (now / period * period) + period; // the same for all sleepers, so that they wake together
         Deadline = microseconds > LongestMicroseconds ? end : Math.Min(end, now + (microseconds * Stopwatch.Frequency / 1_000_000));
         return true;
     }
 
     /// <summary>Ends the sleep. The thread.</summary>
-    /// <param name="isDue">Whether only because it was time to.</param>
+    /// <param name="isDue">Whether only the deadline ended it.</param>
     public void EndSleep(bool isDue)
     {
         // Woken by the timer alone, the worker polls once and sleeps again. Woken by an event, it polls half a round: more is likely.
@@ -219,7 +219,7 @@ internal sealed class IdleStrategy
         }
     }
 
-    /// <summary>Whether all is watched already: a queue's descriptor may become another.</summary>
+    /// <summary>Whether the kernel watches all these queues already. A queue may have got another descriptor since.</summary>
     private bool IsWatched(ReceiveQueue[] queues)
     {
         int[] watched = _watched;

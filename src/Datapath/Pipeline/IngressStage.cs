@@ -7,7 +7,7 @@ using Softswitch.Datapath.Ports;
 
 namespace Softswitch.Datapath.Pipeline;
 
-/// <summary>Decides what becomes of one worker's packets before the flow table sees them.</summary>
+/// <summary>Treats one worker's packets before the flow table: drops, bridges, reassembles or admits them.</summary>
 /// <remarks>
 /// In this order: a runt ends, so does what a closed port must not receive; an 802.1D frame goes to spanning tree; the secure channel's own
 /// packet is bridged; a fragment is treated as the switch is configured (OFPC_FRAG_*). A fragment is what the parser calls one: behind at
@@ -37,7 +37,7 @@ internal sealed unsafe class IngressStage : IDisposable
     /// <summary>Frames held for datagrams in the making.</summary>
     public int HeldFrameCount => _reassembler.HeldFrameCount;
 
-    /// <summary>Once per pass; gives up datagrams whose time is over, or that nobody will complete.</summary>
+    /// <summary>Once per pass; gives up datagrams that timed out, or that cannot be completed under the new settings.</summary>
     /// <param name="now">Worker clock in milliseconds.</param>
     public void BeginPass(uint now)
     {
@@ -57,10 +57,10 @@ internal sealed unsafe class IngressStage : IDisposable
     }
 
     /// <summary>
-    /// Takes out of a parsed batch what does not go on to the table, and closes the gaps. What is taken out has found another owner.
+    /// Removes the packets from a parsed batch that do not go on to the table, and closes the gaps. The stage has given them to other owners.
     /// </summary>
     /// <param name="hasRunts">Whether any packet may be one.</param>
-    /// <param name="port">Where they came in; null for what a packet-out sends through the table, which no port received.</param>
+    /// <param name="port">The port that received the packets; null for packets that a packet-out sends through the table.</param>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public void Admit(PipelineBatch batch, bool hasRunts, SwitchPort? port)
     {
@@ -80,7 +80,7 @@ internal sealed unsafe class IngressStage : IDisposable
         }
     }
 
-    /// <summary>What was held for ports that are gone is given up: their accounts end.</summary>
+    /// <summary>Drops the fragments held for ports that are gone, as their accounts end.</summary>
     public void Abandon(PacketAccount* account) => _reassembler.Abandon(account);
 
     public void Dispose() => _reassembler.Dispose();

@@ -30,7 +30,7 @@ internal sealed unsafe class OutputQueue
     private int _known; // of these, packets that have entered already: they were cut here, or handed over
 
     /// <param name="clock">The worker's, for a scheduler.</param>
-    /// <param name="old">What did this before the port's settings changed: its scheduler goes on.</param>
+    /// <param name="old">The queue before the port's settings changed: the new queue takes its scheduler over.</param>
     public OutputQueue(SwitchPort port, int worker, FrameCache frames, HandoverRings handovers, PassClock clock, OutputQueue? old)
     {
         Port = port;
@@ -52,7 +52,7 @@ internal sealed unsafe class OutputQueue
 
     public SwitchPort Port { get; }
 
-    /// <summary>The worker's, of the port's egress.</summary>
+    /// <summary>The worker's account of the port's egress.</summary>
     public PacketAccount* Account => _account;
 
     /// <summary>Whether a packet that owes this may be added before it is finished.</summary>
@@ -60,13 +60,13 @@ internal sealed unsafe class OutputQueue
 
     public bool IsEmpty => _count == 0;
 
-    /// <summary>What holds packets back here; null if they leave at once or another worker serves the port.</summary>
+    /// <summary>The scheduler that holds packets back; null if they leave at once or another worker serves the port.</summary>
     public PortScheduler? Scheduler => _scheduler;
 
     /// <summary>Whether it was made for the settings the port has now.</summary>
     public bool IsCurrent => _settings == Port.QueueSettings;
 
-    /// <summary>Gives the scheduler to whoever goes on with it.</summary>
+    /// <summary>Gives the scheduler to the port's next queue.</summary>
     public PortScheduler? Detach()
     {
         PortScheduler? scheduler = _scheduler;
@@ -105,7 +105,7 @@ internal sealed unsafe class OutputQueue
         }
         if (_queueIds != null)
         {
-            _queueIds[_count] = queueId; // whether there is such a queue, the scheduler sees
+            _queueIds[_count] = queueId; // the scheduler checks whether the queue exists
         }
         else if (queueId != QueueConfig.None)
         {
@@ -199,6 +199,6 @@ internal sealed unsafe class OutputQueue
 }
 
 /// <summary>A packet on its way to the worker that serves its egress port.</summary>
-/// <param name="Incarnation">Of the port: another one may have its number by now.</param>
+/// <param name="Incarnation">The port's incarnation: another port may have its number by now.</param>
 /// <param name="QueueId">The port's queue it names, or <see cref="QueueConfig.None"/>.</param>
 internal readonly record struct Handover(Packet Packet, ushort Port, ushort Incarnation, uint QueueId);

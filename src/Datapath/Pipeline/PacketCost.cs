@@ -10,35 +10,35 @@ namespace Softswitch.Datapath.Pipeline;
 /// <remarks>A unit takes 0.1 to 1 µs, by the port. A 64-byte packet with one output is one unit.</remarks>
 internal static unsafe class PacketCost
 {
-    /// <summary>What a packet may cost that is executed at once, with its batch: a segment of 64 KiB that is cut for an MTU of 1,500 bytes costs 63.</summary>
+    /// <summary>The greatest cost of a packet that is executed with its batch: a segment of 64 KiB that is cut for an MTU of 1,500 bytes costs 63.</summary>
     public const int Plain = ActionList.MostPlainWeight;
 
-    /// <summary>What a queue may cost in a pass; what it costs over it, it owes the next passes. More than full batches of plain traffic.</summary>
+    /// <summary>The cost of one queue in a pass. If its packets cost more, it skips passes to pay. Full batches of plain traffic cost less.</summary>
     public const int Share = 256;
 
-    /// <summary>Of the packets that cost more than <see cref="Plain"/>, so much is done in a pass; the rest goes on in the next one.</summary>
+    /// <summary>The cost that a pass spends on packets above <see cref="Plain"/>; the next pass goes on with the rest.</summary>
     public const int Slice = 512;
 
-    /// <summary>The most of one packet. An entry of as many outputs as a message holds, 8,190, is less for packets below 4 KiB.</summary>
+    /// <summary>The greatest cost of one packet. An entry with all outputs that a message can hold, 8,190, costs less for packets below 4 KiB.</summary>
     public const int Most = 16384;
 
-    // With no more of them a list that is not long costs a packet below 4 KiB no more than Plain.
+    // With at most so many ports, a short list costs at most Plain for a packet below 4 KiB.
     private const int MostPlainPorts = Plain - ActionList.MostShortWeight;
 
     /// <summary>Whether there are so many ports that one flood may cost more than <see cref="Plain"/>.</summary>
     public static bool AreMany(int ports) => ports > MostPlainPorts;
 
-    /// <param name="ports">Of the switch.</param>
-    /// <param name="normal">How many of them NORMAL sends to.</param>
+    /// <param name="ports">The switch's number of ports.</param>
+    /// <param name="normal">The number of ports that NORMAL sends to.</param>
     public static int Of(ActionsReference actions, in Packet packet, FrameCache frames, int ports, int normal) =>
         actions.IsPort || actions.IsDrop
             ? OfOutput(packet, frames)
             : Of(actions.List->Weight + ((long)actions.List->Floods * ports) + ((long)actions.List->Normals * normal), packet, frames);
 
-    /// <summary>The same of a number of outputs.</summary>
+    /// <summary>The cost of a number of outputs.</summary>
     public static int Of(long outputs, in Packet packet, FrameCache frames) => (int)Math.Min(outputs * OfOutput(packet, frames), int.MaxValue);
 
-    /// <summary>Of one action of a list, at its place there.</summary>
+    /// <summary>The cost of one action, at its place in a list.</summary>
     public static int Of(in FlowAction action, int place, in Packet packet, FrameCache frames, int ports) =>
         action.IsOutput ? Of(action.IsFlood ? ports : action.Weight, packet, frames) : place % ActionList.RewritesPerUnit == 0 ? 1 : 0;
 

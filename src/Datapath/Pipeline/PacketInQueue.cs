@@ -3,16 +3,17 @@ using Softswitch.Datapath.Packets;
 
 namespace Softswitch.Datapath.Pipeline;
 
-/// <summary>Packets of one port and kind on their way to the control side, in order. Nobody waits.</summary>
+/// <summary>Packets of one port and kind on their way to the control side, in order. No thread waits for it.</summary>
 /// <remarks>
 /// An array for each queue would have to be as long as the longest burst. So packets are linked through their own frames, and a queue
-/// takes no memory of its own. Workers push onto a stack. The control side takes the stack whole and turns it over, and never takes from
-/// its middle: an address that comes back misleads nobody. Threads: any worker puts in; the control side takes out, under the control lock.
+/// takes no memory of its own. Workers push onto a stack. The control side takes the whole stack at once and reverses it. It never takes
+/// single packets from the stack, so an address that is pushed again does no harm.
+/// Threads: any worker puts packets in; the control side takes them out, under the control lock.
 /// </remarks>
 internal sealed unsafe class PacketInQueue(PacketInRoom room)
 {
-    private nint _newest; // what was put in last; each points to the one before it
-    private nint _oldest; // what is taken next; each points to the one after it
+    private nint _newest; // the packet put in last; each packet points to the one put in before it
+    private nint _oldest; // the packet taken next; each packet points to the one taken after it
     private int _held;
 
     /// <summary>Whether there is nothing to take. Any thread.</summary>
@@ -98,7 +99,7 @@ internal sealed unsafe class PacketInQueue(PacketInRoom room)
 
 internal readonly record struct QueuedPacketIn(Packet Packet, ushort InPort, PacketInReason Reason, ushort MaxLength);
 
-/// <summary>What a frame carries besides its packet while it waits in a <see cref="PacketInQueue"/>: at most <see cref="FramePool.NoteSize"/> bytes.</summary>
+/// <summary>The note in the frame of a packet that waits in a <see cref="PacketInQueue"/>: at most <see cref="FramePool.NoteSize"/> bytes.</summary>
 [StructLayout(LayoutKind.Sequential)]
 internal struct QueuedFrame
 {

@@ -4,9 +4,9 @@ namespace Softswitch.Datapath.Pipeline;
 
 /// <summary>How many frames all packet-ins of a switch may hold while they wait, and what each queue may have of them.</summary>
 /// <remarks>
-/// They are a quarter of the pool, of which a queue may hold twice as many as are left (as <see cref="FrameQuota"/>): alone it has two thirds, which
-/// is a burst, of n that are full each has 2/(2n + 1). Beside hundreds of others that may be none. So the first few of each queue have room beyond the quarter,
-/// up to half of the pool. A large frame counts for as many ordinary ones as there are for each large one. Threads: any.
+/// Packet-ins share a quarter of the pool. A queue may hold twice as many frames as are left of it (as <see cref="FrameQuota"/>): a single full queue gets
+/// two thirds, enough for a burst; each of n full queues gets 2/(2n + 1). With hundreds of full queues that may be no frame at all. So the first few packets
+/// of each queue may use more, up to half of the pool. A large frame counts as its share of the ordinary frames. Threads: any.
 /// </remarks>
 internal sealed unsafe class PacketInRoom(FramePool frames)
 {

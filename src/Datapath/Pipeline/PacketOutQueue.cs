@@ -33,7 +33,7 @@ internal sealed class PacketOutQueue
     /// <summary>Control side: returns when there is room, or after so long.</summary>
     public void WaitForRoom(int milliseconds) => WaitFor(_ring.Produced - _ring.Capacity + 1, milliseconds);
 
-    /// <summary>Control side: whether the worker is done with so many packets, or takes none any more; waits so long for it.</summary>
+    /// <summary>Control side: waits until the worker is done with this many packets or takes none any more; false if the time is over before.</summary>
     public bool WaitFor(long done, int milliseconds)
     {
         SpinWait spin = default;
@@ -49,12 +49,12 @@ internal sealed class PacketOutQueue
         return true;
     }
 
-    /// <summary>Worker: takes nothing any more; nobody is to wait for it.</summary>
+    /// <summary>Worker: it takes no packets any more, so that no thread waits for it.</summary>
     public void Abandon() => _isAbandoned = true;
 
     /// <summary>Control side: hands the packet over; false if there is no room.</summary>
-    /// <param name="cost">What it costs, in units of <see cref="PacketCost"/>, if that counts.</param>
-    /// <param name="most">What those that wait may cost in all, as far as <see cref="Reclaim"/> knows. One that is alone may cost more.</param>
+    /// <param name="cost">The packet's cost in units of <see cref="PacketCost"/>, if that counts.</param>
+    /// <param name="most">The cost that all waiting packets may have, as of the last <see cref="Reclaim"/>. A single packet may cost more.</param>
     public bool TryAdd(in Packet packet, ushort inPort, ActionsReference actions, int cost, int most)
     {
         if ((cost > 0 && _cost > 0 && _cost + cost > most) || !_ring.TryEnqueue(new QueuedPacketOut(packet, inPort, actions)))
@@ -84,7 +84,7 @@ internal sealed class PacketOutQueue
     /// <summary>Worker: the packet last seen is done.</summary>
     public void Advance() => _ring.Advance();
 
-    /// <summary>Worker: gives back the frames of those that wait.</summary>
+    /// <summary>Worker: gives back the frames of the waiting packets.</summary>
     public void Release(FrameCache frames)
     {
         while (_ring.TryDequeue(out QueuedPacketOut item))

@@ -38,13 +38,13 @@ internal sealed unsafe class PipelineBatch : IDisposable
 
     public ushort InPort { get; set; }
 
-    /// <summary>Where what gets to no egress is accounted.</summary>
+    /// <summary>The account of packets that reach no egress.</summary>
     public PacketAccount* Ingress { get; set; }
 
-    /// <summary>Where packets of it wait that cost more than a pass may take.</summary>
-    public Backlog Backlog { get; set; } = null!; // set before any is in it
+    /// <summary>The backlog for packets that cost more than a pass may take.</summary>
+    public Backlog Backlog { get; set; } = null!; // set before the batch has packets
 
-    /// <summary>Finds keys, layouts and what there is to know of the whole batch; returns whether any packet is a runt.</summary>
+    /// <summary>Finds keys, layouts and the sums of the whole batch; returns whether any packet is a runt.</summary>
     [MethodImpl(MethodImplOptions.NoInlining)] // its loop needs the registers
     public bool Parse()
     {
@@ -80,9 +80,9 @@ internal sealed unsafe class PipelineBatch : IDisposable
         }
     }
 
-    /// <summary>Floods, and lists that are not long, are not counted before: what many packets made by them together is their queue's, too.</summary>
-    /// <param name="before">What had been made.</param>
-    /// <returns>What has been made since.</returns>
+    /// <summary>Charges the batch's copies to its queue. No estimate covers floods and short lists, but many such packets make many copies.</summary>
+    /// <param name="before">The ingress account's count of made packets before the batch.</param>
+    /// <returns>The copies made since.</returns>
     public int Charge(ulong before)
     {
         int made = (int)(Ingress->Made - before);

@@ -7,7 +7,7 @@ namespace Softswitch.Datapath.Pipeline;
 /// <summary>Where stations are, for NORMAL: a fixed number of places, learned from source addresses, aged.</summary>
 /// <remarks>
 /// Packets cannot grow it: a new station takes the place of the oldest in its bucket, and the hash is keyed, so a flood of made-up addresses
-/// displaces others' entries (which are flooded until seen again) but never slows a look-up. Threads: all workers; each bucket
+/// displaces entries of other stations (packets to these are flooded until they are heard again) but never slows a look-up. Threads: all workers; a bucket
 /// is guarded by a sequence counter, odd while it is written, and readers that meet a writer treat the station as unknown.
 /// </remarks>
 internal sealed unsafe class StationTable : IReclaimer, IDisposable
@@ -18,7 +18,7 @@ internal sealed unsafe class StationTable : IReclaimer, IDisposable
     private const int Buckets = 4096;
     private const int Ways = 3;
 
-    // Workers read the clock at the start of their passes: another's stamp may lie ahead of our time. A pass lasts nowhere near so long.
+    // Workers read the clock at the start of their passes, so another worker's stamp may lie ahead of ours, by much less than this.
     private const uint ClockSpread = 10_000;
 
     // A station heard again within this time is not written again.
@@ -69,7 +69,7 @@ internal sealed unsafe class StationTable : IReclaimer, IDisposable
     {
         if (milliseconds > _age)
         {
-            Forget(_age, now); // what was unknown must not become known again
+            Forget(_age, now); // a station that was too old must not become known again
         }
         _age = milliseconds;
     }
@@ -80,7 +80,7 @@ internal sealed unsafe class StationTable : IReclaimer, IDisposable
     /// <summary>Retired by its number, a port is forgotten once every pass that may still have learned from it has ended.</summary>
     void IReclaimer.Reclaim(nint port) => ForgetPort((ushort)port);
 
-    /// <summary>Takes over all that another table of the same hash knows. This one is nobody else's, the other one may be in use.</summary>
+    /// <summary>Copies the stations of another table with the same hash. No other thread uses this table yet; workers may use the other one.</summary>
     public void CopyFrom(StationTable other)
     {
         _age = other._age;
@@ -124,7 +124,7 @@ internal sealed unsafe class StationTable : IReclaimer, IDisposable
         to.Write(0UL);
     }
 
-    /// <summary>Learns what <see cref="Save"/> wrote.</summary>
+    /// <summary>Learns the stations that <see cref="Save"/> wrote.</summary>
     public void Restore(BinaryReader from, uint now)
     {
         while (from.ReadUInt64() is > 0 and ulong station)
@@ -135,7 +135,7 @@ internal sealed unsafe class StationTable : IReclaimer, IDisposable
 
     public void Dispose() => _buckets.Dispose();
 
-    /// <summary>Frees the places of stations not heard for so long, or of those on a port.</summary>
+    /// <summary>Frees the places of stations that were not heard for a time, or that are on a port.</summary>
     /// <param name="port">Null for any.</param>
     private void Forget(uint age, uint now, ushort? port = null)
     {

@@ -44,7 +44,7 @@ internal sealed unsafe class SwitchPort : IDisposable
     /// <summary>Its packets on their way to the controller.</summary>
     public required PacketInQueues PacketIns { get; init; }
 
-    /// <summary>Tells this port from others that had, or will have, its number.</summary>
+    /// <summary>Distinguishes this port from earlier and later ports with its number.</summary>
     public ushort Incarnation { get; init; }
 
     public IPortDevice Device { get; }
@@ -84,10 +84,10 @@ internal sealed unsafe class SwitchPort : IDisposable
     /// <summary>Bit/s; 0 if unknown.</summary>
     public long Rate => RateLimit != 0 ? RateLimit : Link.Rate;
 
-    /// <summary>Whether packets can come in and leave: it has a link, and nobody has taken it down.</summary>
+    /// <summary>Whether packets can come in and leave: it has a link, and neither controller nor host has set it down.</summary>
     public bool IsConnected => Link.Up && (Config & PortConfig.PortDown) == 0;
 
-    /// <summary>What a port outside of spanning tree does. Without a link, what still comes from its ring is forwarded as ever, but teaches nothing.</summary>
+    /// <summary>The flags of a port outside of spanning tree. Without a link it forwards packets left in its ring, but learns nothing from them.</summary>
     public BridgePortFlags FlagsOutsideTree => IsConnected ? BridgePortFlags.Open : BridgePortFlags.Forwards;
 
     /// <summary>What spanning tree allows; read by workers.</summary>
@@ -101,10 +101,10 @@ internal sealed unsafe class SwitchPort : IDisposable
     public bool IsSelective =>
         (Config & (PortConfig.PortDown | PortConfig.NoReceive | PortConfig.NoReceiveStp)) != 0 || (BridgeFlags & BridgePortFlags.TakesBpdus) != 0;
 
-    /// <summary>Whether packets may leave here: what every output asks, each with what matters to it.</summary>
-    /// <param name="closing">Settings that keep them in.</param>
-    /// <param name="needed">What spanning tree must allow.</param>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)] // what is not asked costs nothing
+    /// <summary>Whether packets may leave by this port. Each output asks this with the conditions that matter to it.</summary>
+    /// <param name="closing">Port settings that forbid the output.</param>
+    /// <param name="needed">Flags that spanning tree must have set.</param>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)] // conditions that the caller leaves out are compiled away
     public bool LetsOut(PortConfig closing = PortConfig.PortDown | PortConfig.NoForward, BridgePortFlags needed = BridgePortFlags.None) =>
         (Config & closing) == 0 && (needed == BridgePortFlags.None || (BridgeFlags & needed) == needed);
 
@@ -159,7 +159,7 @@ internal sealed unsafe class SwitchPort : IDisposable
     /// <summary>Keeps a worker's account as it is now. The worker, between two passes.</summary>
     public void CopyAccount(int worker) => Account(worker, copied: true) = Account(worker);
 
-    /// <summary>What all workers counted, each by itself: not of one moment.</summary>
+    /// <summary>The sum of the workers' accounts, read one after the other, so not of one moment.</summary>
     public PortAccount ReadAccount()
     {
         PortAccount total = default;
@@ -195,7 +195,7 @@ internal sealed unsafe class SwitchPort : IDisposable
             total.TransmittedBytes = (ulong)whole.TransmittedBytes;
             return total;
         }
-        // Workers count what a device takes; what became of it afterwards is known later, and a counter never falls.
+        // Workers count packets that the device takes. Whether the device drops them is known later, and a counter must never fall.
         ulong lost = Math.Min(total.TransmittedPackets, (ulong)(device.TransmitErrors + device.TransmitDropped));
         total.TransmittedPackets = _transmitted = Math.Max(_transmitted, total.TransmittedPackets - lost);
         return total;

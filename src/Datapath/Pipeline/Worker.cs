@@ -10,14 +10,14 @@ namespace Softswitch.Datapath.Pipeline;
 /// <summary>Forwards packets: receive, parse, look up, execute, transmit, to completion and without waiting.</summary>
 /// <remarks>
 /// Start reading at <see cref="PollOnce"/>: it is the life of a packet. A worker owns its port queues, frames, batch, output queues and counters;
-/// it meets the control side only in published tables and single-producer queues. Threads: everything by the one thread that
-/// runs it, except <see cref="Wake"/> and the counters' readers.
+/// it shares only published tables and single-producer queues with the control side. Threads: the one that runs the worker calls every member;
+/// other threads may call <see cref="Wake"/> and read the counters.
 /// </remarks>
 internal sealed unsafe class Worker : IDisposable
 {
     /// <summary>
-    /// What a pass takes from one queue at the most: what is done once in a pass is shared by many packets where many wait, and other ports
-    /// do not wait for long.
+    /// Batches that a pass takes from one queue at most. With several of them, many packets share the cost of a pass; with few, the other ports
+    /// are served soon.
     /// </summary>
     public const int BatchesPerQueue = 4;
 
@@ -33,7 +33,7 @@ internal sealed unsafe class Worker : IDisposable
     private PipelineSettings _settings = new();
     private CaptureTap? _tap;
 
-    // One is received while the memory that the other two will need is on its way. Empty where there is none.
+    // The three batches under way: the worker fills the first while the processor loads memory for the other two. A batch may be empty.
     private PipelineBatch _received = new();
     private PipelineBatch _located = new();
     private PipelineBatch _selected = new();
@@ -44,11 +44,11 @@ internal sealed unsafe class Worker : IDisposable
     private long _copiedEpoch;
     private uint _now;
     private int _next = -1; // the queue that was received from last
-    private int _spent; // on packets that cost more than others in this pass, in units of PacketCost
+    private int _spent; // cost of copies and costly packets in this pass, in units of PacketCost
     private readonly Action _wake;
     private long _ticks; // when the pass began
 
-    /// <param name="trace">Who follows the packets; null where they are forwarded.</param>
+    /// <param name="trace">Told of each step of a traced packet; null for a worker that forwards.</param>
     /// <param name="counting">Where packets count for flow entries; null for this worker's place among the table's counters.</param>
     internal Worker(
         int id, WorkerShared shared, int packetOutQueueLength, HandoverRings handovers, IPacketTrace? trace = null, FlowCounting? counting = null)
@@ -87,7 +87,7 @@ internal sealed unsafe class Worker : IDisposable
     /// <summary>Whether its last pass was long, so that others of its thread go first.</summary>
     internal bool IsHeavy => _spent >= PacketCost.Slice;
 
-    /// <summary>What is to leave at the end of the pass; for whoever follows a packet, which asks in between.</summary>
+    /// <summary>Packets that the worker sends at the end of the pass. A packet tracer reads them between two steps.</summary>
     internal OutputQueues Outputs => _outputs;
 
     internal PacketOutQueue PacketOuts { get; }
@@ -96,17 +96,17 @@ internal sealed unsafe class Worker : IDisposable
 
     internal HandoverRings Handovers { get; }
 
-    /// <summary>Of packets that come from or go to no port.</summary>
+    /// <summary>Accounts of packets that come from or go to no port.</summary>
     internal SwitchAccounts Accounts { get; }
 
     internal WorkerCounters Counters => _counters;
 
     internal IdleStrategy Sleep { get; }
 
-    /// <summary>The ports it has to do with; it writes no account of another one. Any thread.</summary>
+    /// <summary>The ports that the worker uses now. It writes the accounts of these ports only. Any thread.</summary>
     internal PortSet Adopted => _adopted;
 
-    /// <summary>Whether a <see cref="WorkerThread"/> runs it: then it alone may say how its accounts stand. Any thread.</summary>
+    /// <summary>Whether a <see cref="WorkerThread"/> runs the worker: then only the worker knows when its accounts are consistent. Any thread.</summary>
     internal bool IsRunning => _isRunning;
 
     /// <summary>The <see cref="WorkerShared.AccountEpoch"/> its accounts were copied for last. Any thread.</summary>
@@ -119,12 +119,12 @@ internal sealed unsafe class Worker : IDisposable
     /// <returns>Packets moved; 0 lets the caller decide how to idle.</returns>
     public int PollOnce() => Pass(drains: false);
 
-    /// <summary>The same without receiving from wires, to empty what is inside: the thread that ran the worker has ended, and this one is it now.</summary>
+    /// <summary>A pass that receives nothing from wires, to empty the switch's own queues. The worker's thread has ended; the caller takes its part.</summary>
     internal int DrainOnce() => Pass(drains: true);
 
     private int Pass(bool drains)
     {
-        _shared.Grace.EnterPass(Id); // what the tables show from here on stays valid until LeavePass
+        _shared.Grace.EnterPass(Id); // entries that the worker finds from here on stay valid until LeavePass
         BeginPass(_shared.Settings, _shared.Clock.Ticks);
         int moved = Bpdus.Send(_outputs, _frames, &Accounts.Switch->Ingress); // first, while the ports have room
         moved += ReceiveInTurn(drains ? _inside : _receive); // as they are by now
@@ -137,7 +137,7 @@ internal sealed unsafe class Worker : IDisposable
         return moved;
     }
 
-    /// <summary>From each queue, unless packets that cost much make the pass long: then the next pass goes on with the next queue.</summary>
+    /// <summary>Receives from each queue. If costly packets make the pass long, it stops; the next pass goes on with the next queue.</summary>
     private int ReceiveInTurn(ReadOnlySpan<ReceiveQueue> queues)
     {
         int moved = 0;
@@ -149,7 +149,7 @@ internal sealed unsafe class Worker : IDisposable
         return moved;
     }
 
-    /// <summary>What waits in a queue, batch by batch, as far as its share of the pass goes.</summary>
+    /// <summary>Receives the packets of one queue, batch by batch, up to the queue's share of the pass.</summary>
     private int Receive(in ReceiveQueue queue)
     {
         Backlog backlog = queue.Backlog;
@@ -177,12 +177,12 @@ internal sealed unsafe class Worker : IDisposable
     }
 
     /// <summary>
-    /// What a port received, or a packet-out sends to OFPP_TABLE, is parsed, admitted, looked up and executed, which ends the packets'
-    /// ownership. Where the table's memory is far away it is only asked for, and the batches that were begun before go on by a step; each
+    /// Parses, admits, looks up and executes packets that a port received or a packet-out sends to OFPP_TABLE; then the worker owns them no more.
+    /// If the table is too large for the cache, the look-up only prefetches its memory, and the batches begun before go on by a step. Each batch
     /// ends two steps later, in order.
     /// </summary>
-    /// <param name="port">Where it came in; null for a packet-out, whatever its in_port.</param>
-    /// <param name="backlog">For those that cost too much.</param>
+    /// <param name="port">The port that received the packets; null for a packet-out, whatever its in_port.</param>
+    /// <param name="backlog">Takes the packets that cost too much for this pass.</param>
     private void Begin(ushort inPort, SwitchPort? port, Backlog backlog)
     {
         PipelineBatch batch = _received;
@@ -202,7 +202,7 @@ internal sealed unsafe class Worker : IDisposable
         _spent += batch.Charge(made);
         _classifier.Locate(batch.Lookup, batch.Keys, batch.Count);
         Advance();
-        if (!batch.Lookup.IsFar) // those before it may be: the table changes during a pass
+        if (!batch.Lookup.IsFar) // earlier batches may still be under way: the table changes during a pass
         {
             FinishBatches();
         }
@@ -215,7 +215,7 @@ internal sealed unsafe class Worker : IDisposable
         Advance();
     }
 
-    /// <summary>A step for each batch under way; the one that was received last is located.</summary>
+    /// <summary>Takes each batch under way one step further; the batch received last becomes the located one.</summary>
     private void Advance()
     {
         _classifier.Select(_located.Lookup, _located.Found, _located.Count);
@@ -223,7 +223,7 @@ internal sealed unsafe class Worker : IDisposable
         (_received, _located, _selected) = (_selected, _received, _located);
     }
 
-    /// <summary>The last step: the entries are known, and what they say is done.</summary>
+    /// <summary>The last step of a batch: confirms its entries and executes their actions.</summary>
     private void Finish(PipelineBatch batch)
     {
         int count = batch.Count;
@@ -248,7 +248,7 @@ internal sealed unsafe class Worker : IDisposable
         batch.Packets.Clear();
     }
 
-    /// <summary>OFPP_TABLE of a packet-out: as if the packet, as it is now, had come in on its in_port. No batch of a port's is under way.</summary>
+    /// <summary>OFPP_TABLE of a packet-out: treats the packet, with its edits so far, as if in_port had received it. No batch of a port is under way.</summary>
     internal void ThroughTable(Packet packet, ushort inPort)
     {
         _received.Packets.Add(packet);
@@ -257,8 +257,8 @@ internal sealed unsafe class Worker : IDisposable
     }
 
     /// <summary>One pass in turn with other workers of its thread.</summary>
-    /// <returns>Whether there should be another soon; else it sleeps.</returns>
-    /// <remarks>What a port throws in spite of its contract passes through.</remarks>
+    /// <returns>True if the worker needs another pass soon; false if it sleeps.</returns>
+    /// <remarks>A port must not throw. If it does, its exception reaches the caller.</remarks>
     internal bool Turn()
     {
         bool isBusy = PollOnce() > 0;
@@ -274,19 +274,19 @@ internal sealed unsafe class Worker : IDisposable
         }
         if (Sleep.IsResting && _frames.FreeCount > 0)
         {
-            _frames.Drain(); // others have more use for them
+            _frames.Drain(); // back to the pool, for other workers and datapaths
         }
         return !Sleep.TryFallAsleep(_receive, _outputs.Due == long.MaxValue ? long.MaxValue : _outputs.Due - _shared.Clock.Ticks);
     }
 
-    /// <summary>A thread runs it from now on. Parameters as of <see cref="IdleStrategy.Begin"/>.</summary>
+    /// <summary>A thread begins to run the worker. Parameters as of <see cref="IdleStrategy.Begin"/>.</summary>
     internal void Enter(IWaiter waiter, Action<IdleStrategy> wakeThread, int slot)
     {
         Sleep.Begin(waiter, wakeThread, slot);
         _isRunning = true;
     }
 
-    /// <summary>Its thread runs it no longer.</summary>
+    /// <summary>The thread stops running the worker.</summary>
     internal void Leave()
     {
         Sleep.End();
@@ -300,8 +300,8 @@ internal sealed unsafe class Worker : IDisposable
         _shared.Grace.AbandonPass(Id);
     }
 
-    /// <summary>Any thread, after <see cref="Wake"/>: returns when the worker, if it runs, has no other ports than these, nor their descriptors.</summary>
-    /// <param name="patience">How many milliseconds it takes a worker that is not stopped, at the most.</param>
+    /// <summary>Any thread, after <see cref="Wake"/>: waits until the worker, if it runs, uses no other ports than these, nor their descriptors.</summary>
+    /// <param name="patience">The longest wait in milliseconds: more than a worker needs, unless its thread is stopped.</param>
     internal void WaitForAdoption(PortSet ports, int patience)
     {
         long deadline = Environment.TickCount64 + patience;
@@ -315,7 +315,7 @@ internal sealed unsafe class Worker : IDisposable
     /// <summary>Releases what is left; the worker's thread has ended.</summary>
     public void Dispose()
     {
-        _frames.Tap = _tap = null; // who captured may be gone
+        _frames.Tap = _tap = null; // the capture may have ended already
         ReleaseWaiting();
         _ingress.Dispose();
         Costly.Dispose();
@@ -329,7 +329,7 @@ internal sealed unsafe class Worker : IDisposable
         Accounts.Dispose();
     }
 
-    /// <summary>Gives back the frames of what nobody treats any more: the pool may be others', too.</summary>
+    /// <summary>Returns the frames of queued packets to the pool, which other datapaths may share. No worker treats these packets any more.</summary>
     private void ReleaseWaiting()
     {
         PacketOuts.Release(_frames);
@@ -358,7 +358,7 @@ internal sealed unsafe class Worker : IDisposable
         _ingress.BeginPass(_now);
     }
 
-    /// <summary>Between two passes, when they agree with each other.</summary>
+    /// <summary>Copies the worker's accounts between two passes, when their counts are consistent.</summary>
     private void CopyAccounts(long epoch)
     {
         foreach (SwitchPort port in _settings.Ports.Ports)
@@ -406,13 +406,13 @@ internal sealed unsafe class Worker : IDisposable
         _adopted = ports;
     }
 
-    /// <summary>The one it has had, or a new one.</summary>
+    /// <summary>The backlog that the queue had before, or a new one.</summary>
     private Backlog BacklogOf(IPort queue, SwitchPort port) =>
         Array.Find(_receive, known => known.Port == queue && known.SwitchPort == port).Backlog ?? new Backlog((nint)(&port.AccountOf(Id)->Ingress));
 
     /// <summary>
-    /// Sends what other workers handed over for ports this one serves. Nothing that another worker has handed over since it copied its accounts, as long as
-    /// this one has not: it would be taken there and never handed.
+    /// Sends the packets that other workers handed over for ports this worker serves. If a new copy of the accounts is wanted, this worker copies its own
+    /// first: else its copy could count a packet as taken that the other worker's copy does not count as handed.
     /// </summary>
     private int TakeHandovers()
     {
@@ -420,7 +420,7 @@ internal sealed unsafe class Worker : IDisposable
         foreach (SpscRing<Handover> ring in Handovers.To(Id))
         {
             int ready = ring.ReadyCount;
-            if (ready > 0 && _shared.AccountEpoch != _copiedEpoch) // in this order: what is handed over after a copy is seen after the epoch
+            if (ready > 0 && _shared.AccountEpoch != _copiedEpoch) // in this order: a packet handed over after a copy becomes visible after the epoch
             {
                 return moved;
             }
@@ -437,7 +437,7 @@ internal sealed unsafe class Worker : IDisposable
                 }
                 finally
                 {
-                    ring.Advance(begun); // a port that throws leaves none here that has another owner
+                    ring.Advance(begun); // also if a port throws: packets given to it are out of the ring
                 }
                 left -= items.Length;
                 moved += items.Length;

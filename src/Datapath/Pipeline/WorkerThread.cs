@@ -2,15 +2,15 @@ using System.Diagnostics;
 
 namespace Softswitch.Datapath.Pipeline;
 
-/// <summary>One thread that runs workers of any number of datapaths: those with traffic in turn, one pass each; the others sleep.</summary>
+/// <summary>One thread that runs workers of any number of datapaths. Workers with traffic take turns, one pass each; idle workers sleep.</summary>
 /// <remarks>
-/// A pass is bounded by the ports it looks at, so a flood of one datapath costs the others the length of its passes and no more. What it
-/// costs to have a datapath follows its traffic: one that sleeps is in no turn, and one call asks the kernel about all sleepers at once.
-/// Threads: its own, but for <see cref="Post"/> and <see cref="Join"/> by any.
+/// A pass is bounded by the number of ports, so a flood of one datapath delays the other datapaths by the length of its passes at most. An idle
+/// datapath costs little: a sleeping worker takes no turn, and one system call asks the kernel about all sleepers at once.
+/// Threads: the thread itself calls all members; any thread may call <see cref="Post"/> and <see cref="Join"/>.
 /// </remarks>
 internal sealed class WorkerThread
 {
-    // How often sleepers are looked at while others are busy, in microseconds: as long as a worker spins before it sleeps.
+    // Microseconds between two looks at the sleepers while other workers are busy: as long as a worker spins before it sleeps.
     private const int LookInterval = 50;
 
     private const int SlotsPerLook = 64;
@@ -34,7 +34,7 @@ internal sealed class WorkerThread
     private int _activeCount;
     private int _nextSlot;
     private Worker? _running;
-    private Worker? _heavy; // of those whose passes are long, the one that had the last turn
+    private Worker? _heavy; // of the workers with long passes, the one that took the last turn
     private long _lookedAt;
     private long _due = long.MaxValue; // no sleeper's deadline is earlier
 
@@ -47,7 +47,7 @@ internal sealed class WorkerThread
         _thread.Start();
     }
 
-    /// <summary>Has the thread do this between two turns.</summary>
+    /// <summary>Runs an action on the thread, between two turns. Any thread.</summary>
     public void Post(Action action)
     {
         lock (_lock)
@@ -75,7 +75,7 @@ internal sealed class WorkerThread
     public bool Join(int milliseconds) => _thread.Join(milliseconds);
 
     /// <summary>By the thread: runs a worker from now on.</summary>
-    /// <param name="failed">Told, on a thread of its own, what a pass threw; the worker runs no longer then.</param>
+    /// <param name="failed">Called on a pool thread with the exception of a pass. The thread has stopped running the worker then.</param>
     public void Add(Worker worker, Action<Exception> failed)
     {
         int slot = _nextSlot++;
@@ -84,7 +84,7 @@ internal sealed class WorkerThread
         Activate(worker);
     }
 
-    /// <summary>By the thread: runs a worker no longer. One it does not run, it may have lost to a failure.</summary>
+    /// <summary>By the thread: stops running a worker. Does nothing if the worker has failed before, and so runs no longer.</summary>
     public void Remove(Worker worker)
     {
         if (_workers.TryGetValue(worker.Sleep.Slot, out (Worker Worker, Action<Exception>) known) && known.Worker == worker)
@@ -111,7 +111,7 @@ internal sealed class WorkerThread
             {
                 RunTurns();
             }
-#pragma warning disable CA1031 // whatever it is, it is the datapath's whose pass it was, and reported to its owner
+#pragma warning disable CA1031 // any exception of a pass concerns that worker's datapath only, and is reported to its owner
             catch (Exception e) when (_running != null)
 #pragma warning restore CA1031
             {
@@ -134,7 +134,7 @@ internal sealed class WorkerThread
                 ExecutePosted();
             }
             TakeTurn();
-            if (_activeCount == 0 && !_isEnding) // it may have been posted just now
+            if (_activeCount == 0 && !_isEnding) // End may have been posted just now
             {
                 Sleep();
             }
@@ -145,7 +145,7 @@ internal sealed class WorkerThread
         }
     }
 
-    /// <summary>A pass of each; where the last passes of several were long, of one of these only: nobody waits for more than one long pass.</summary>
+    /// <summary>One pass of each active worker. Of the workers whose last passes were long, only one takes part: no worker waits for two long passes.</summary>
     private void TakeTurn()
     {
         _heavy = ChooseHeavy();
@@ -165,13 +165,13 @@ internal sealed class WorkerThread
             else
             {
                 _due = Math.Min(_due, worker.Sleep.Deadline);
-                Deactivate(i); // another is in its place now
+                Deactivate(i); // the last worker of the list is in this place now
             }
         }
         _running = null;
     }
 
-    /// <summary>The next behind the one that had the last turn.</summary>
+    /// <summary>The next worker with long passes, behind the one that took the last turn.</summary>
     private Worker? ChooseHeavy()
     {
         Worker? first = null;
@@ -203,7 +203,7 @@ internal sealed class WorkerThread
         }
     }
 
-    /// <summary>Until a worker has something to do, or somebody wants something of the thread.</summary>
+    /// <summary>Sleeps until a worker has something to do, or an action is posted.</summary>
     private void Sleep()
     {
         long microseconds = Math.Clamp((_due - Stopwatch.GetTimestamp()) / (Stopwatch.Frequency / 1_000_000), 0, LongestSleep);
@@ -232,7 +232,7 @@ internal sealed class WorkerThread
         IdleStrategy? woken = Interlocked.Exchange(ref _woken, null);
         while (woken != null)
         {
-            IdleStrategy? next = woken.NextWoken; // first: it may be woken anew, and linked elsewhere, once it is taken
+            IdleStrategy? next = woken.NextWoken; // read first: after TakeWake another thread may wake the worker again and link it anew
             woken.NextWoken = null;
             woken.TakeWake();
             if (woken.IsAsleep
@@ -317,7 +317,7 @@ internal sealed class WorkerThread
 
     private void WakeThread()
     {
-        Interlocked.MemoryBarrier(); // what it is to find is visible before the flag is read
+        Interlocked.MemoryBarrier(); // the posted work is visible before the flag is read
         if (Volatile.Read(ref _isBlocked) != 0)
         {
             _waiter.Wake();

@@ -1,7 +1,7 @@
 namespace Softswitch.Datapath.Pipeline;
 
 /// <summary>The threads that forward, shared by all datapaths of a process: thread i runs worker i of each.</summary>
-/// <remarks>Threads: any. Datapaths come and go while it runs; what one of them meets is no other's business.</remarks>
+/// <remarks>Threads: any. Datapaths are added and removed while it runs; a failure of one does not affect the others.</remarks>
 internal sealed class WorkerThreads : IDisposable
 {
     // A thread ends within milliseconds of being asked to, unless a pass does not end.
@@ -35,8 +35,8 @@ internal sealed class WorkerThreads : IDisposable
 
     /// <summary>Runs a datapath's workers from now on. None of them is run by another thread.</summary>
     /// <param name="failed">
-    /// Told what a worker threw, on a thread of the pool. That worker runs no longer then, and nobody waits for it; to
-    /// <see cref="Remove"/> the others is left to whoever is told.
+    /// Called on a pool thread with the exception of a worker. That worker runs no longer then, and no thread waits for it. The callback decides
+    /// whether to <see cref="Remove"/> the datapath's other workers.
     /// </param>
     public void Add(IReadOnlyList<Worker> workers, Action<Worker, Exception> failed)
     {
@@ -47,7 +47,7 @@ internal sealed class WorkerThreads : IDisposable
         }
     }
 
-    /// <summary>Runs them no longer: whoever calls may do so when this returns. Those that are not run are no error.</summary>
+    /// <summary>Stops running the workers: when this returns, the caller may run them. Workers that do not run are skipped.</summary>
     /// <param name="milliseconds">How long it takes at the most.</param>
     /// <returns>False if a pass does not end.</returns>
     public bool Remove(IReadOnlyList<Worker> workers, int milliseconds = EndPatience)

@@ -9,9 +9,9 @@ namespace Softswitch.Datapath.Queues;
 /// packets > queue (bounded, drop tail) > 1. queues that are owed their guarantee, the longest owed first
 ///                                        2. all queues in turn, equal shares by bytes    > port's rate > IPort.Transmit
 /// </code>
-/// The port's own queue, for packets that name none, has no guarantee and takes part in step 2 like the others. So no capacity is
-/// left unused while a packet waits, but what a queue's own limit withholds. What the port refuses, its ring being full, stays in its queue and goes
-/// first the next time: where the port's rate is unknown the ring sets the pace, and guarantees still go first.
+/// Packets that name no queue go to the port's own queue. It has no guarantee and takes part in step 2 like the others. So a packet never waits while
+/// the port has capacity, unless its queue's own limit holds it back. If the port refuses a packet because its ring is full, the packet stays in its queue
+/// and goes first the next time. If the port's rate is unknown, the ring sets the pace, and guarantees still go first.
 /// Deficit round robin as Shreedhar and Varghese describe it (1996), in its surplus form: a packet may overdraw, the debt counts against the
 /// next rounds, so a 64 KiB segment needs no large quantum.
 /// Threads: the worker that serves the port. Nothing is allocated but in <see cref="Configure"/>.
@@ -20,13 +20,13 @@ internal sealed unsafe class PortScheduler
 {
     private const int BatchSize = 2 * PacketBatch.Capacity;
 
-    // Bytes of a turn. Larger ones save turns, smaller ones even out sooner.
+    // Bytes that a queue may send in a turn. A larger quantum saves turns; a smaller one shares the port more evenly over short times.
     private const int Quantum = 4096;
 
-    // How long a worker may be late before the port loses capacity: what a busy machine does to a thread.
+    // How late a worker may be before the port loses capacity: about as long as a busy machine keeps a thread waiting.
     private const double PortDepth = 5 * TimeSpan.TicksPerMillisecond;
 
-    // A guarantee is kept over this time, and over the time in which each other queue sends the longest packet there is.
+    // A guarantee holds over this time, plus the time in which each other queue sends one packet of the greatest length.
     private const double GuaranteeDepth = 10 * TimeSpan.TicksPerMillisecond;
 
     // A full ring is tried again after so many ticks at the latest: 100 microseconds.
@@ -48,8 +48,8 @@ internal sealed unsafe class PortScheduler
     private bool _isRefused;
 
     /// <param name="port">Where packets leave.</param>
-    /// <param name="number">The port's.</param>
-    /// <param name="account">The worker's, of the port's egress.</param>
+    /// <param name="number">The port's number.</param>
+    /// <param name="account">The worker's account of the port's egress.</param>
     public PortScheduler(IPort port, ushort number, FrameCache frames, PacketAccount* account, PassClock clock)
     {
         _clock = clock;
@@ -72,20 +72,20 @@ internal sealed unsafe class PortScheduler
         }
     }
 
-    /// <summary>What waits, each with the queue it is in; it stays.</summary>
+    /// <summary>A copy of the waiting packets, each with its queue.</summary>
     public (Packet Packet, uint Queue)[] Waiting => [.. _queues.SelectMany(queue => queue.Waiting.Select(packet => (packet, queue.Id)))];
 
-    /// <summary>When, in ticks, the next packet can leave; <see cref="long.MaxValue"/> when none waits.</summary>
+    /// <summary>When the next packet can leave, in ticks of 100 ns; <see cref="long.MaxValue"/> when none waits.</summary>
     public long Due { get; private set; } = long.MaxValue;
 
-    /// <summary>Takes over new settings. Queues that stay keep their packets; those of a queue that is gone are dropped and counted.</summary>
+    /// <summary>Takes over new settings. Queues that stay keep their packets. The packets of a removed queue are dropped and counted.</summary>
     public void Configure(PortQueueSettings settings)
     {
         ScheduledQueue[] old = _queues;
         var queues = new ScheduledQueue[settings.Queues.Length + 1];
         double longest = settings.Rate == 0 ? 0 : 8.0 * TimeSpan.TicksPerSecond * Packet.MaxLength / settings.Rate;
         double promised = settings.Queues.Sum(queue => (double)queue.Config.MinRate);
-        double scale = settings.Rate != 0 && promised > settings.Rate ? settings.Rate / promised : 1; // more than there is cannot be given
+        double scale = settings.Rate != 0 && promised > settings.Rate ? settings.Rate / promised : 1; // guarantees above the port's rate are scaled down
         double guaranteeDepth = GuaranteeDepth + (longest * queues.Length);
         for (int i = 0; i < queues.Length; i++)
         {
@@ -102,9 +102,9 @@ internal sealed unsafe class PortScheduler
         }
     }
 
-    /// <summary>Takes ownership of packets and sends what may go at once.</summary>
-    /// <param name="packets">Ready for the port: finished where it takes no offloads.</param>
-    /// <param name="queueIds">For each the queue it names; one that does not exist is as good as none, and counted.</param>
+    /// <summary>Takes ownership of packets and sends those that may leave at once.</summary>
+    /// <param name="packets">Ready for the port: with finished checksums if it takes no offloads.</param>
+    /// <param name="queueIds">The queue that each packet names. A packet for a missing queue goes to the port's own queue, and is counted.</param>
     public void Add(ReadOnlySpan<Packet> packets, ReadOnlySpan<uint> queueIds)
     {
         for (int i = 0; i < packets.Length; i++)
@@ -122,7 +122,7 @@ internal sealed unsafe class PortScheduler
         Send();
     }
 
-    /// <summary>Sends what may go by now.</summary>
+    /// <summary>Sends the packets that may leave by now.</summary>
     /// <returns>Packets sent.</returns>
     public int Run()
     {
@@ -131,7 +131,7 @@ internal sealed unsafe class PortScheduler
         return sent;
     }
 
-    /// <summary>Gives every frame back: this is the end.</summary>
+    /// <summary>Drops all packets, at the scheduler's end.</summary>
     public void Release()
     {
         foreach (ScheduledQueue queue in _queues)
@@ -158,7 +158,7 @@ internal sealed unsafe class PortScheduler
         return _queues[0];
     }
 
-    /// <summary>Lets the time since the last call count.</summary>
+    /// <summary>Credits the queues and the port with the time since the last call.</summary>
     private void Fill()
     {
         long elapsed = _clock.Ticks - _filledAt;
@@ -193,7 +193,7 @@ internal sealed unsafe class PortScheduler
         return sent;
     }
 
-    /// <summary>Fills the batch with what may go now, in order; returns how many.</summary>
+    /// <summary>Fills the batch with packets that may leave now, in order; returns how many.</summary>
     private int Stage()
     {
         int staged = 0;
@@ -215,7 +215,7 @@ internal sealed unsafe class PortScheduler
         return staged;
     }
 
-    /// <summary>Counts what the port took and puts back what it refused. Only handles are read: the taken frames are the port's.</summary>
+    /// <summary>Counts the packets that the port took and returns the others to their queues. It reads handles only: the port owns the taken frames.</summary>
     private void Settle(int taken, int staged)
     {
         for (int i = 0; i < taken; i++)
@@ -265,7 +265,7 @@ internal sealed unsafe class PortScheduler
             _turn = _turn + 1 < _queues.Length ? _turn + 1 : 0;
             if (_queues[_turn].CanSend)
             {
-                _queues[_turn].Deficit += Quantum; // ends: a debt is at most a packet of 64 KiB
+                _queues[_turn].Deficit += Quantum; // the loop ends, because a debt is at most one packet of 64 KiB
             }
         }
         return null;

@@ -199,7 +199,7 @@ internal sealed partial class SpanningTreeBridge
         {
             if (IsDesignated(port))
             {
-                SendConfiguration(port); // §8.6.5: whoever knows less is told
+                SendConfiguration(port); // §8.6.5: reply to the inferior bridge
             }
             return;
         }

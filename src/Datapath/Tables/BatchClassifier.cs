@@ -5,12 +5,12 @@ using Softswitch.Datapath.Packets;
 
 namespace Softswitch.Datapath.Tables;
 
-/// <summary>Looks batches of packets up in the flow table, with what one worker remembers of earlier ones.</summary>
+/// <summary>Looks batches of packets up in the flow table, with one worker's cache of earlier results.</summary>
 /// <remarks>
-/// Table 0, then the worker's cache of what table 1 gave, then table 1 itself; each step for all packets that are left, so that their
-/// memory accesses overlap. Three steps, between which the caller may take others with other batches: <see cref="Locate"/> asks for the
-/// buckets of table 0, <see cref="Select"/> finds them at hand and asks for entries, <see cref="Confirm"/> compares their keys and does
-/// the rest. Threads: one worker.
+/// It asks table 0, then the worker's cache of results of table 1, then table 1. Each step treats all packets that are left, so that their memory
+/// accesses overlap. The look-up has three calls, between which the caller may work on other batches: <see cref="Locate"/> prefetches the
+/// buckets of table 0, <see cref="Select"/> reads them and prefetches entries, <see cref="Confirm"/> compares keys and searches
+/// table 1. Threads: one worker.
 /// </remarks>
 internal sealed unsafe class BatchClassifier : IDisposable
 {
@@ -116,7 +116,7 @@ internal sealed unsafe class BatchClassifier : IDisposable
     }
 
     /// <summary>Ends the look-up.</summary>
-    /// <param name="found">What <see cref="Select"/> gave, for what <see cref="Classify"/> gives.</param>
+    /// <param name="found">The candidates of <see cref="Select"/>, replaced by results as of <see cref="Classify"/>.</param>
     /// <returns>How many were found in table 0.</returns>
     public int Confirm(BatchLookup lookup, FlowKey* keys, uint* found, int count)
     {
@@ -165,7 +165,7 @@ internal sealed unsafe class BatchClassifier : IDisposable
     private uint FindRest(uint candidate, in FlowKey key, in LookupState state) =>
         candidate == 0 && FlowIndex.NextBucket(state.Bucket) == null ? 0 : _table.Exact.Find(state.Bucket, state.KeyHash, key);
 
-    /// <summary>Table 1 for those that are not in table 0; both again for those that a change meanwhile concerns (see <see cref="FlowTable"/>).</summary>
+    /// <summary>Searches table 1 for packets not in table 0, and both again for packets that a change meanwhile concerns (<see cref="FlowTable"/>).</summary>
     /// <returns>How many were not found in table 0.</returns>
     [MethodImpl(MethodImplOptions.NoInlining)]
     private int FindInWildcard(BatchLookup lookup, FlowKey* keys, uint* found, int missedCount)

@@ -9,10 +9,10 @@ namespace Softswitch.Datapath.Tables;
 /// <summary>The bits of a <see cref="BitVectorTable"/>: for each column of <see cref="BitVectorFields"/> a row for each value in use.</summary>
 /// <remarks>
 /// <para>
-/// A row is the vector of the entries that agree with one value: those that compare the field with it and those that leave it open. Prefixes are
+/// A row is the vector of the entries that agree with one value: entries that compare the field with it, and entries that wildcard it. Prefixes are
 /// taken octet by octet, so no two values contain each other; an entry that compares the upper bits of an octet is in the rows of all values that agree.
-/// Values of other fields are numbered, and the octets of the number taken. So there are 256 rows a column at most, however many values, and memory is
-/// bounded. A value without a row has the row of those that leave the column open.
+/// Values of other fields get numbers, and the columns are the octets of the number. So a column has at most 256 rows for any number of values, and memory
+/// is bounded. A value without a row uses the row of the entries that wildcard the column.
 /// </para>
 /// <para>
 /// Threads: one writer, the control side; workers read. Bits are set and cleared by single stores.
@@ -29,7 +29,7 @@ internal sealed unsafe class BitVectorColumns : IDisposable
     private readonly nint[] _open = new nint[BitVectorFields.Columns];
     private readonly NativeArray<nint> _rows = new(BitVectorFields.Columns * Values);
 
-    // All rows by columns, of each the one for values without a row first. Behind the columns stands the row of positions taken.
+    // All rows by column; the first of each column serves values without a row. The last list holds the row of positions taken.
     private readonly List<nint>[] _rowsOf = new List<nint>[BitVectorFields.Columns + 1];
     private readonly int[] _comparing = new int[BitVectorFields.Columns];
     private uint _compared;
@@ -49,7 +49,7 @@ internal sealed unsafe class BitVectorColumns : IDisposable
         _rowsOf[^1] = [(nint)_taken];
     }
 
-    /// <summary>The columns that tell entries apart, one bit each: of fields that any compares, and upper octets if there are numbers with such. Any thread.</summary>
+    /// <summary>The columns that a search needs, one bit each: fields that any entry compares, and upper octets if numbers use them. Any thread.</summary>
     public uint Compared => Volatile.Read(ref _compared);
 
     /// <summary>The positions that entries are at.</summary>
@@ -62,7 +62,7 @@ internal sealed unsafe class BitVectorColumns : IDisposable
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public BitVectorRow* RowOf(int column, int value) => (BitVectorRow*)Volatile.Read(ref _rows.Start[(column * Values) + value]);
 
-    /// <summary>Those that leave it open. Any thread.</summary>
+    /// <summary>The entries that wildcard the column. Any thread.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public BitVectorRow* OpenOf(int column) => (BitVectorRow*)_open[column];
 
@@ -77,7 +77,7 @@ internal sealed unsafe class BitVectorColumns : IDisposable
         return position + BitOperations.TrailingZeroCount(~WordOf(_taken, position));
     }
 
-    /// <summary>The first position from this one on that is or was taken; -1 for none.</summary>
+    /// <summary>The first position from this one on whose bit is set as taken; -1 for none.</summary>
     public int NextTaken(int position)
     {
         for (; position < BitVectorTable.Capacity; position = (position | 63) + 1)
@@ -98,15 +98,15 @@ internal sealed unsafe class BitVectorColumns : IDisposable
         Change(_taken, position, isSet: true);
     }
 
-    /// <summary>Clears them.</summary>
+    /// <summary>Clears the bits of an entry.</summary>
     public void Remove(in FlowKey key, in FlowKey mask, int position)
     {
         Change(_taken, position, isSet: false);
         ForRowsOf(key, mask, position, isAdded: false);
     }
 
-    /// <summary>Gives a granule that nobody looks at chosen bits of another, and no others.</summary>
-    /// <param name="chosen">The vector of them.</param>
+    /// <summary>Copies chosen bits of a granule to another granule, which no search reads yet, and clears its other bits.</summary>
+    /// <param name="chosen">The vector of the chosen bits.</param>
     public void Copy(int from, int to, ulong* chosen)
     {
         foreach (List<nint> rows in _rowsOf)
@@ -120,7 +120,7 @@ internal sealed unsafe class BitVectorColumns : IDisposable
         }
     }
 
-    /// <summary>Gives a free position of such a granule the bits of another.</summary>
+    /// <summary>Copies the bits of a position to a free position of a granule that no search reads yet.</summary>
     public void Copy(int from, int to)
     {
         foreach (List<nint> rows in _rowsOf)
@@ -135,7 +135,7 @@ internal sealed unsafe class BitVectorColumns : IDisposable
         }
     }
 
-    /// <summary>No worker is at them any more.</summary>
+    /// <summary>Gives the rows back. No worker reads them any more.</summary>
     public void Dispose()
     {
         foreach (nint row in _rowsOf.SelectMany(rows => rows))
@@ -189,7 +189,7 @@ internal sealed unsafe class BitVectorColumns : IDisposable
 
     /// <summary>Sets or clears the bit of a position in one column.</summary>
     /// <param name="first">The first of the values that the entry agrees with.</param>
-    /// <param name="count">How many; 0 for all.</param>
+    /// <param name="count">Number of values; 0 for all.</param>
     private void Change(int column, int first, int count, int position, bool isAdded)
     {
         if (count == 0)
@@ -255,7 +255,7 @@ internal sealed unsafe class BitVectorColumns : IDisposable
 
     private static void NoteUse(BitVectorRow* row, int granule, bool isUsed)
     {
-        if ((row->Used >> granule & 1) != (isUsed ? 1UL : 0)) // workers have the line: not written without need
+        if ((row->Used >> granule & 1) != (isUsed ? 1UL : 0)) // workers cache this line: it is written only when it changes
         {
             Volatile.Write(ref row->Used, row->Used ^ (1UL << granule));
         }

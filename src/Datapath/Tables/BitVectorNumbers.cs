@@ -14,7 +14,7 @@ internal sealed unsafe class BitVectorNumbers : IDisposable
     private readonly PriorityQueue<int, int>[] _free = new PriorityQueue<int, int>[BitVectorFields.Whole];
     private readonly int[] _next = new int[BitVectorFields.Whole];
 
-    /// <param name="secret">Spreads values over chains: who does not know it cannot make many share one.</param>
+    /// <param name="secret">Spreads values over chains: a sender that does not know it cannot make many values share a chain.</param>
     public BitVectorNumbers(BitVectorMemory memory, ulong secret)
     {
         _memory = memory;
@@ -75,7 +75,7 @@ internal sealed unsafe class BitVectorNumbers : IDisposable
         }
         if (--known->Entries == 0)
         {
-            Volatile.Write(ref link, known->Next); // who is at it finds its way on
+            Volatile.Write(ref link, known->Next); // a reader at this value still finds the next
             _free[field].Enqueue(known->Number, known->Number);
             _memory.RetireValue(known);
         }

@@ -4,22 +4,22 @@ using Softswitch.Datapath.Memory;
 
 namespace Softswitch.Datapath.Tables;
 
-/// <summary>Entries whose search costs the same whatever they compare: octet by octet, bit vectors say which entries a packet agrees with.</summary>
+/// <summary>A table whose search costs the same for any masks: for each octet of a packet, a bit vector says which entries agree with it.</summary>
 /// <remarks>
 /// <para>
 /// Each entry has a position, a bit in every vector (Lakshman, Stiliadis 1998). A packet matches where the rows of all its values have a bit
 /// (<see cref="BitVectorColumns"/>).
 /// </para>
 /// <para>
-/// Vectors are cut into granules of 512 positions, one register. Granules are in order: an entry of one ranks above all of those after it, so the first
-/// granule with a match holds the best one. Which granules a row has bits in is one word, and the words of all rows are
-/// intersected first (aggregated bit vectors: Baboescu, Varghese 2001). A full granule is split, two that are half empty become one.
+/// Vectors are cut into granules of 512 positions, one register. Granules are in order: each entry of a granule ranks above all entries of later ones, so the
+/// first granule with a match holds the best entry. One word of each row says in which granules the row has bits; a search intersects these words
+/// first (aggregated bit vectors: Baboescu, Varghese 2001). A full granule is split, two that are half empty become one.
 /// </para>
 /// <para>
-/// Threads: one writer, the control side; workers read by <see cref="BitVectorSearch"/>. What bits lead to is compared under its own mask, so a bit too many
-/// does no harm. A bit too few concerns an entry that is just being added or removed, which the <see cref="ChangeJournal"/> knows. A granule is split or
-/// merged as a whole (<see cref="SearchPlan"/>): its entries are copied to granules that nobody looks at, and the next order names these in its place. It
-/// stays as it is until no worker can be at it.
+/// Threads: one writer, the control side; workers read by <see cref="BitVectorSearch"/>. A search compares each entry it finds under the entry's own mask, so a
+/// surplus bit does no harm. A missing bit belongs to an entry that is just being added or removed, and the <see cref="ChangeJournal"/> records that. A
+/// granule is split or merged as a whole (<see cref="SearchPlan"/>): the writer copies its entries to granules that no search reads yet, then publishes an
+/// order with these in its place. The old granule stays unchanged until no worker can read it.
 /// </para>
 /// </remarks>
 internal sealed unsafe class BitVectorTable : IReclaimer, IDisposable
@@ -35,13 +35,13 @@ internal sealed unsafe class BitVectorTable : IReclaimer, IDisposable
 
     public const int Capacity = Granules * PerGranule;
 
-    // Two neighbours with so many entries together become one, which is not to be split again soon: a search looks at few that are nearly empty.
+    // Two neighbouring granules with at most so many entries are merged, so that few granules are nearly empty. The limit leaves room before the next split.
     private const int MergeUpTo = PerGranule * 3 / 4;
 
-    // So few of one of them: each takes a look at all rows.
+    // Entries of the smaller granule of a merge, at most: for each entry the writer looks at all rows.
     private const int MergedAtOnce = 96;
 
-    // What is reclaimed: a granule, or the whole table.
+    // The item to reclaim: the number of a granule, or this for the whole table.
     private const int WholeTable = Granules;
 
     private readonly BitVectorMemory _memory;
@@ -57,8 +57,8 @@ internal sealed unsafe class BitVectorTable : IReclaimer, IDisposable
     private RankedGranule[] _ordered = [];
 
     /// <param name="maskOf">The masks of all entries, by index.</param>
-    /// <param name="placeOf">Receives the places of its entries: each a position and <paramref name="firstPlace"/>; 0 for one that has none.</param>
-    /// <param name="secret">Of the process.</param>
+    /// <param name="placeOf">Takes the place of each entry: its position plus <paramref name="firstPlace"/>; 0 for an entry that is not here.</param>
+    /// <param name="secret">The process's secret.</param>
     public BitVectorTable(BitVectorMemory memory, FlowStore store, FlowKey* maskOf, int* placeOf, int firstPlace, ulong secret)
     {
         _memory = memory;
@@ -72,19 +72,19 @@ internal sealed unsafe class BitVectorTable : IReclaimer, IDisposable
 
     public int Count { get; private set; }
 
-    /// <summary>By falling rank. Any thread.</summary>
+    /// <summary>The granules by falling rank. Any thread.</summary>
     public RankedGranule[] Ordered => Volatile.Read(ref _ordered);
 
     /// <summary>The bits. Any thread.</summary>
     public BitVectorColumns Columns { get; }
 
-    /// <summary>The entry at each position; of use where a bit says so.</summary>
+    /// <summary>The entry at each position; valid where a bit is set.</summary>
     public uint* EntryAt => _entryAt.Start;
 
-    /// <summary>Its priority.</summary>
+    /// <summary>The priority of the entry at each position.</summary>
     public ushort* PriorityAt => _priorityAt.Start;
 
-    /// <summary>Its age: the lower of equal priority is the better.</summary>
+    /// <summary>The age of the entry at each position: of two entries of equal priority the lower number wins.</summary>
     public ulong* AgeAt => _ageAt.Start;
 
     /// <summary>Adds an entry whose mask, key, priority and record are in place.</summary>
@@ -150,14 +150,14 @@ internal sealed unsafe class BitVectorTable : IReclaimer, IDisposable
     public int Next(int position)
     {
         position = Columns.NextTaken(position);
-        while (position >= 0 && _placeOf[_entryAt.Start[position]] != _firstPlace + position) // of a granule that is out of the order
+        while (position >= 0 && _placeOf[_entryAt.Start[position]] != _firstPlace + position) // the position belongs to a granule that was replaced
         {
             position = Columns.NextTaken(position + 1);
         }
         return position;
     }
 
-    /// <summary>Nobody finds it any more.</summary>
+    /// <summary>Retires the table: no new search finds it.</summary>
     public void Retire() => _memory.Retire(this, WholeTable);
 
     void IReclaimer.Reclaim(nint item)
@@ -172,7 +172,7 @@ internal sealed unsafe class BitVectorTable : IReclaimer, IDisposable
         }
     }
 
-    /// <summary>Gives the memory back. No worker can be at it.</summary>
+    /// <summary>Gives the memory back. No worker reads it any more.</summary>
     public void Dispose()
     {
         _memory.Remove(this);
@@ -182,7 +182,7 @@ internal sealed unsafe class BitVectorTable : IReclaimer, IDisposable
         _ageAt.Dispose();
     }
 
-    /// <summary>In whose range a rank is; -1 if there are no granules.</summary>
+    /// <summary>The place of the granule whose range holds a rank; -1 if there are no granules.</summary>
     private int PlaceOf(Rank rank)
     {
         int low = 0;
@@ -205,8 +205,8 @@ internal sealed unsafe class BitVectorTable : IReclaimer, IDisposable
     private Rank RankAt(int position) => new(_priorityAt.Start[position], _ageAt.Start[position]);
 
     /// <summary>Makes a granule with room for a rank: two in place of a full one, one of which is empty if the rank is above or below all there.</summary>
-    /// <param name="place">Of the full one in the order; negative if there is none.</param>
-    /// <returns>The place of the one with room; -1 if there are no more granules.</returns>
+    /// <param name="place">The full granule's place in the order; negative if the table has no granule.</param>
+    /// <returns>The place of the granule with room; -1 if no granules are free.</returns>
     private int MakeRoom(int place, Rank rank)
     {
         if (BitOperations.PopCount(_freeGranules) < 2)
@@ -253,7 +253,7 @@ internal sealed unsafe class BitVectorTable : IReclaimer, IDisposable
         Retire(many.Id);
     }
 
-    /// <summary>Takes an empty granule out of the order. What belongs behind the last one belongs to it.</summary>
+    /// <summary>Takes an empty granule out of the order. The last granule takes all lower ranks.</summary>
     private void Drop(int place)
     {
         int id = _ordered[place].Id;
@@ -268,13 +268,13 @@ internal sealed unsafe class BitVectorTable : IReclaimer, IDisposable
         Retire(id);
     }
 
-    /// <summary>Publishes an order in which others stand in the place of some granules.</summary>
+    /// <summary>Publishes an order that has other granules in place of some.</summary>
     private void Publish(int place, int count, params ReadOnlySpan<RankedGranule> others) =>
         Volatile.Write(ref _ordered, [.. _ordered[..place], .. others, .. _ordered[(place + count)..]]);
 
     /// <summary>Copies entries to the same bits of a free granule.</summary>
-    /// <param name="positions">Theirs, in the granule they are copied from.</param>
-    /// <returns>The granule.</returns>
+    /// <param name="positions">Positions of the entries in the old granule.</param>
+    /// <returns>The new granule.</returns>
     private int Copy(int granule, ReadOnlySpan<int> positions)
     {
         int copy = BitOperations.TrailingZeroCount(_freeGranules);
@@ -292,7 +292,7 @@ internal sealed unsafe class BitVectorTable : IReclaimer, IDisposable
         return copy;
     }
 
-    /// <summary>Says where an entry is, and what is there.</summary>
+    /// <summary>Records an entry's position, and its index, priority and age at that position.</summary>
     private void Put(uint index, int position)
     {
         _entryAt.Start[position] = index;
@@ -318,10 +318,10 @@ internal sealed unsafe class BitVectorTable : IReclaimer, IDisposable
 /// <summary>A granule of a <see cref="BitVectorTable"/>, as it was when the order was published.</summary>
 /// <param name="Id">From 0.</param>
 /// <param name="PriorityBound">No entry here or in a later granule has a higher one.</param>
-/// <param name="Lowest">What ranks at least like this, and below the granule before it, belongs here.</param>
+/// <param name="Lowest">The granule takes entries of this rank and above, up to the range of the granule before it.</param>
 internal readonly record struct RankedGranule(int Id, int PriorityBound, Rank Lowest);
 
-/// <summary>What decides between entries that match: priority, then age.</summary>
+/// <summary>The order of entries that match: by priority, then by age.</summary>
 internal readonly record struct Rank(int Priority, ulong Sequence) : IComparable<Rank>
 {
     public static Rank Least => new(0, ulong.MaxValue);

@@ -4,7 +4,7 @@ using Softswitch.Datapath.Memory;
 
 namespace Softswitch.Datapath.Tables;
 
-/// <summary>The latest changes of table 1: tells whether what was found for a packet some time ago still holds.</summary>
+/// <summary>The latest changes of table 1. It tells whether an earlier look-up's result for a packet still holds.</summary>
 /// <remarks>
 /// A change concerns the packets that match the entry it adds, replaces or removes, and no others. Changes are numbered from
 /// <see cref="Window"/> up. Threads: one writer, the control side; any reader.
@@ -26,7 +26,7 @@ internal sealed unsafe class ChangeJournal : IDisposable
     {
         get
         {
-            Volatile.ReadBarrier(); // what the lookup read must not be read after this
+            Volatile.ReadBarrier(); // the look-up's reads come before this
             return Volatile.Read(ref _begun);
         }
     }
@@ -34,7 +34,7 @@ internal sealed unsafe class ChangeJournal : IDisposable
     /// <summary>The latest change that shows in every lookup from here on.</summary>
     public long Completed => Volatile.Read(ref _completed);
 
-    /// <summary>Before a change of what packets that match this key under this mask find.</summary>
+    /// <summary>To be called before a change that concerns packets matching this key under this mask.</summary>
     /// <remarks>Waits while a reader holds changes up: no longer than it takes to look a batch up.</remarks>
     public void Begin(in FlowKey key, in FlowKey mask)
     {
@@ -45,7 +45,7 @@ internal sealed unsafe class ChangeJournal : IDisposable
         }
         long number = _begun + 1;
         _changes.Start[number % Slots] = new Change { Key = key, Mask = mask };
-        Interlocked.Exchange(ref _begun, number); // a full fence: who sees part of the change sees its number
+        Interlocked.Exchange(ref _begun, number); // a full fence: a reader that sees part of the change sees its number
     }
 
     public void Complete() => Volatile.Write(ref _completed, _begun);
@@ -55,7 +55,7 @@ internal sealed unsafe class ChangeJournal : IDisposable
 
     public void LetGo() => Interlocked.Decrement(ref _holders);
 
-    /// <summary>Whether what a packet with this key finds may have changed after one change and up to another.</summary>
+    /// <summary>Whether a change after one number, and up to another, may concern a packet with this key.</summary>
     public bool MayHaveChanged(in FlowKey key, long after, long upTo)
     {
         if (upTo - after > Window)
@@ -70,7 +70,7 @@ internal sealed unsafe class ChangeJournal : IDisposable
                 return true;
             }
         }
-        // A record is overwritten before the number of what overwrites it shows: from here on the first one may have been.
+        // The writer overwrites a record before readers see the new number: from here on the oldest record may be overwritten.
         return Begun - after >= Slots;
     }
 

@@ -8,12 +8,12 @@ using Softswitch.Datapath.Memory;
 
 namespace Softswitch.Datapath.Tables;
 
-/// <summary>What one worker's latest packets found in table 1, by their whole key, so that the next packet of a flow need not search.</summary>
+/// <summary>One worker's latest results from table 1, by the packet's whole key, so that the next packet of a flow needs no search.</summary>
 /// <remarks>
 /// <para>
 /// Its size is bounded: packets of ever new flows push others out and cost themselves a search, no more. It begins small, because flows scatter over
-/// all of its pages, and grows, empty at first, when flows push each other out. What it holds is right as long as
-/// <see cref="ChangeJournal"/> shows no change that concerns the packet; so a flow-mod spoils only the flows it is about.
+/// all of its pages, and grows, empty at first, when flows push each other out. A result holds as long as
+/// <see cref="ChangeJournal"/> shows no change that concerns the packet; so a flow-mod invalidates only the flows it matches.
 /// </para>
 /// <para>
 /// A set is eight 16-bit signatures, side by side with other sets' so that they stay in the processor's nearer caches, and eight flows of a
@@ -24,7 +24,7 @@ internal sealed unsafe class FlowCache : IDisposable
 {
     private const int Ways = 8;
 
-    // Where fewer than one packet in eight is of a flow that is here, most batches go without: what the cache costs is more than it saves.
+    // If the cache knows fewer than one packet in eight, most batches skip it: it costs more than it saves.
     private const int LeastUse = 8;
     private const int PacketsPerJudgement = 2048;
     private const int BatchesPerTrial = 32;
@@ -89,7 +89,7 @@ internal sealed unsafe class FlowCache : IDisposable
         return flow;
     }
 
-    /// <summary>What a packet with this key finds, as of change <paramref name="now"/>.</summary>
+    /// <summary>The result for a packet with this key, as of change <paramref name="now"/>.</summary>
     /// <param name="index">The entry, or 0 if it is known that there is none.</param>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static bool TryFind(CachedFlow* flow, in FlowKey key, ChangeJournal journal, long now, out uint index)
@@ -110,7 +110,7 @@ internal sealed unsafe class FlowCache : IDisposable
         return true;
     }
 
-    /// <summary>Keeps what a search found: where the flow was or an earlier packet of the batch has put it, else in the place of another.</summary>
+    /// <summary>Keeps the result of a search: in the flow's old place, if it has one, else in place of another flow.</summary>
     /// <param name="asOf">The last change that was complete when the search began.</param>
     public void Keep(ulong hash, in FlowKey key, uint index, long asOf)
     {
@@ -131,7 +131,7 @@ internal sealed unsafe class FlowCache : IDisposable
         _flows.Dispose();
     }
 
-    /// <summary>Between two batches. What it held is found anew by one search a flow.</summary>
+    /// <summary>Grows, between two batches, and becomes empty. Each flow costs one search until it is known again.</summary>
     [MethodImpl(MethodImplOptions.NoInlining)]
     private void Grow()
     {

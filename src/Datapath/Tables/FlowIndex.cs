@@ -46,8 +46,8 @@ internal sealed unsafe class FlowIndex
     // A segment with this many entries (5 of 8 slots) is split when a bucket overflows; with fewer, the bucket chains.
     private const int SplitThreshold = BucketsPerSegment * 5;
 
-    // A keyed hash fills segments evenly: one that is this much deeper than all entries need is chasing equal hashes, at
-    // the price of a directory that doubles each time.
+    // A keyed hash fills segments evenly. A segment this much deeper than the number of entries needs is full of equal hashes: splitting it
+    // would not part them, and would double the directory each time.
     private const int SpareDepth = 4;
     private const int MaxDepth = 24;
 
@@ -74,13 +74,13 @@ internal sealed unsafe class FlowIndex
 
     public int Count => _count;
 
-    /// <summary>Any thread; an entry whose addition has come to an end shows.</summary>
+    /// <summary>Whether there are no entries. Any thread: it sees every entry whose insertion has ended.</summary>
     public bool IsEmpty => Volatile.Read(ref _count) == 0;
 
-    /// <summary>Bits of the hash that the directory tells apart.</summary>
+    /// <summary>Bits of the hash that index the directory.</summary>
     public int Depth => ((FlowDirectory*)_directory)->Depth;
 
-    /// <summary>The bucket where a key of this hash begins to be looked for; readers hold it to the end of their pass at most.</summary>
+    /// <summary>The bucket where a search for a key of this hash begins. A reader may use it until its pass ends.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public byte* BucketOf(ulong hash)
     {
@@ -88,7 +88,7 @@ internal sealed unsafe class FlowIndex
         return BucketIn(SegmentAt(directory, hash >> directory->Shift), hash);
     }
 
-    /// <summary>The first entry in the bucket whose signature fits, or 0: almost always the right one, but its key is to be compared.</summary>
+    /// <summary>The first entry in the bucket whose signature fits, or 0. It is almost always the right entry, but the caller must compare its key.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static uint FirstCandidate(byte* bucket, ulong hash)
     {
@@ -97,7 +97,7 @@ internal sealed unsafe class FlowIndex
         return fitting == 0 ? 0 : IndexAt(bucket, BitOperations.TrailingZeroCount(fitting));
     }
 
-    /// <summary>The slots of a bucket whose signature fits, one bit each. The keys of their entries are to be compared.</summary>
+    /// <summary>The slots of a bucket whose signature fits, one bit each. The caller must compare the keys of their entries.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static uint Candidates(byte* bucket, ulong hash)
     {
@@ -106,11 +106,11 @@ internal sealed unsafe class FlowIndex
         return fitting;
     }
 
-    /// <summary>The entry in the first of these slots; without any the content of some slot.</summary>
+    /// <summary>The entry in the first of these slots. If no bit is set, the content of slot 0.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static uint CandidateAt(byte* bucket, uint fitting) => IndexAt(bucket, BitOperations.TrailingZeroCount(fitting) & (SlotsPerBucket - 1));
 
-    /// <summary>Where the bucket goes on, or null.</summary>
+    /// <summary>The overflow bucket of this bucket, or null.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static byte* NextBucket(byte* bucket) => (byte*)Volatile.Read(ref OverflowOf(bucket));
 
@@ -244,7 +244,7 @@ internal sealed unsafe class FlowIndex
     private static byte* BucketIn(byte* segment, ulong hash) =>
         segment + HeaderSize + ((hash & (BucketsPerSegment - 1)) * BucketSize);
 
-    // Bits 9 to 23: neither the bucket's five nor the directory's upper ones, until there are 2^40 segments. Never 0.
+    // Bits 9 to 23: the bucket number uses the lowest five bits, the directory the upper ones (up to 2^40 segments). Never 0.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static ushort SignatureOf(ulong hash) => (ushort)((hash >> 8) | 1);
 
@@ -353,7 +353,7 @@ internal sealed unsafe class FlowIndex
         RetireSegment(segment);
     }
 
-    /// <summary>Points the directory slots that led to the old segment to its two halves. Each slot on its own is right before and after.</summary>
+    /// <summary>Points the directory slots of the old segment to its two halves. Before and after its store each slot leads readers to the entry.</summary>
     private static void Publish(FlowDirectory* directory, int depth, ulong hash, byte* low, byte* high)
     {
         int slotBits = directory->Depth - depth;

@@ -13,8 +13,8 @@ namespace Softswitch.Datapath.Tables;
 /// and a destination may each be common in the table, yet no entry has both.
 /// </para>
 /// <para>
-/// Its answers err on one side only: values may share a word, subtables beyond the first thirty share bits, entries that have gone
-/// leave theirs until enough have gone. An entry that leaves a part open sets its bit in all words of the part.
+/// The filter may name a subtable too many, but never misses one: values may share a word, subtables beyond the first thirty share bits, and removed
+/// entries leave their bits until many are removed. An entry that wildcards a part sets its bit in all words of the part.
 /// </para>
 /// <para>
 /// Threads: one writer, the control side; workers read words, each by itself. An entry's bits are there before the entry is, and stay
@@ -28,7 +28,7 @@ internal sealed unsafe class SubtableFilter : IReclaimer, IDisposable
     private const int WordsPerPart = 1 << IndexBits;
     private const int Words = Parts * WordsPerPart;
     private const int SubtableBits = 32;
-    private const int OwnBits = 30; // of the subtables that came first, which are the large ones; the others share what is left
+    private const int OwnBits = 30; // for the first subtables, which are the large ones; later ones share the remaining bits
 
     // Looking at all entries and words again pays after this many removals.
     private const int LeastRemovals = 256;
@@ -169,7 +169,7 @@ internal sealed unsafe class SubtableFilter : IReclaimer, IDisposable
     private static void Set(ref uint word, int bit, bool value)
     {
         uint changed = (word & ~(1U << bit)) | ((value ? 1U : 0) << bit);
-        if (changed != word) // workers have the line: not written without need
+        if (changed != word) // workers cache this line: it is written only when it changes
         {
             Volatile.Write(ref word, changed);
         }

@@ -30,7 +30,7 @@ internal sealed unsafe class WildcardSearch
         _records = store.Records;
     }
 
-    /// <summary>What look-ups that begin from now on go through. Written by the control side, read by any thread.</summary>
+    /// <summary>The plan of look-ups that begin from now on. Written by the control side, read by any thread.</summary>
     public SearchPlan Plan
     {
         get => Volatile.Read(ref _plan);
@@ -291,7 +291,7 @@ internal sealed unsafe class WildcardSearch
     }
 
     /// <summary>Looks at the entries whose signature fits, in one bucket and what it overflows to.</summary>
-    /// <remarks>Compares them all rather than skip those of lower priority: which they are is a matter of chance, and to guess wrong costs more than to compare.</remarks>
+    /// <remarks>It compares all of them, also those of lower priority: a branch to skip these would often be mispredicted, which costs more.</remarks>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private void Improve(byte* bucket, ulong hash, in FlowKey key, ref ulong best)
     {
@@ -308,7 +308,7 @@ internal sealed unsafe class WildcardSearch
         best = found;
     }
 
-    /// <summary>What has been found for a packet so far, or this entry if it matches and is better.</summary>
+    /// <summary>The best entry found for a packet so far, or this entry if it matches and is better.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private ulong Better(ulong best, uint index, in FlowKey key)
     {

@@ -22,13 +22,13 @@ internal sealed unsafe class WildcardTable : IDisposable
 {
     private const int SubtablesWithoutCache = 2;
 
-    // A look at a subtable costs as much as some hundred entries more in bit vectors: once there are such, smaller ones go there too.
+    // Searching a subtable costs as much as some hundred entries more in bit vectors. Once there are bit vectors, smaller subtables are copied there.
     private const int SmallSubtable = BitVectorTable.PerGranule;
 
-    // With so few entries left there, bit vectors are worth getting rid of.
+    // With so few entries left in bit vectors, the table copies them to subtables and drops the vectors.
     private const int FewInVectors = 128;
 
-    // Entries that are copied with each one that comes, and looked at with each one that goes.
+    // Entries that are copied with each insertion, and looked at with each removal.
     private const int CopiedAtInsertion = 8;
     private const int CopiedAtRemoval = 2;
 
@@ -43,7 +43,7 @@ internal sealed unsafe class WildcardTable : IDisposable
     private readonly SubtableSet _subtables;
     private readonly BitVectorMemory _vectorMemory;
     private readonly int _mostSubtables;
-    private FlowIndex? _firsts; // what packets can find, by mask and key
+    private FlowIndex? _firsts; // the entries that packets can find, by mask and key
     private BitVectorSet? _vectors;
     private int _inBoth; // entries in a subtable and in bit vectors
     private Subtable? _leaving; // small, being copied to bit vectors
@@ -65,12 +65,12 @@ internal sealed unsafe class WildcardTable : IDisposable
         Search = new WildcardSearch(_subtables.Filter, store, hash, _maskOf);
     }
 
-    /// <summary>What workers look packets up with.</summary>
+    /// <summary>The search that workers look packets up with.</summary>
     public WildcardSearch Search { get; }
 
     public int Count { get; private set; }
 
-    /// <summary>Each change of what there is to be found. Any thread may read.</summary>
+    /// <summary>The latest changes of the entries that packets can find. Any thread may read.</summary>
     public ChangeJournal Changes { get; } = new();
 
     /// <summary>Different masks in use.</summary>
@@ -95,7 +95,7 @@ internal sealed unsafe class WildcardTable : IDisposable
         return first == 0 ? 0 : _groups.Find(first, priority);
     }
 
-    /// <summary>The entries that match a packet, best first: each is what would be found without those before it.</summary>
+    /// <summary>The entries that match a packet, best first: a look-up would find each one if the entries before it were removed.</summary>
     /// <remarks>Asks the index: the cost grows with the masks in use and not with the entries.</remarks>
     /// <param name="most">How many are wanted.</param>
     /// <param name="count">How many there are.</param>
@@ -198,7 +198,7 @@ internal sealed unsafe class WildcardTable : IDisposable
         CopyToSubtables(CopiedAtRemoval);
     }
 
-    /// <summary>Goes on with what makes the search faster, for which no flow-mod should wait.</summary>
+    /// <summary>Copies entries to make the search faster. The control side calls it between flow-mods, so that none waits for it.</summary>
     /// <param name="limit">How many entries are looked at, at most, in either direction.</param>
     /// <returns>Whether there is more to be done.</returns>
     public bool Rearrange(int limit) => CopyToVectors(limit) | CopyToSubtables(limit);
@@ -211,7 +211,7 @@ internal sealed unsafe class WildcardTable : IDisposable
         _masks.Dispose();
     }
 
-    /// <summary>Whether a subtable for each would not be too many.</summary>
+    /// <summary>Whether the table may have a subtable for each mask.</summary>
     private bool HasFewMasks => _uses.Count <= _mostSubtables;
 
     private bool IsInVectors(uint index) => _vectors != null && _vectors.Holds(index);
@@ -235,7 +235,7 @@ internal sealed unsafe class WildcardTable : IDisposable
         return 0;
     }
 
-    /// <summary>Lets packets find an entry: in a subtable, or in bit vectors where that would take one too many.</summary>
+    /// <summary>Lets packets find an entry. It goes to a subtable, or to bit vectors if it would need one subtable too many.</summary>
     private void Link(uint index)
     {
         ref FlowRecord record = ref _store.Records[index];
@@ -328,8 +328,8 @@ internal sealed unsafe class WildcardTable : IDisposable
         }
     }
 
-    /// <summary>Copies some entries of a small subtable to bit vectors. Once all are there the subtable goes.</summary>
-    /// <returns>Whether there are more.</returns>
+    /// <summary>Copies some entries of a small subtable to bit vectors. Once all are copied, the subtable is retired.</summary>
+    /// <returns>Whether entries are left to copy.</returns>
     private bool CopyToVectors(int limit)
     {
         if (_leaving is not { } subtable)
@@ -361,9 +361,9 @@ internal sealed unsafe class WildcardTable : IDisposable
         return false;
     }
 
-    /// <summary>Copies some entries of bit vectors to subtables, where there are few enough for that. Once all are there bit vectors go.</summary>
-    /// <param name="limit">How many are looked at.</param>
-    /// <returns>Whether there are more.</returns>
+    /// <summary>Copies some entries of bit vectors to subtables, if masks or entries are few enough. Once all are copied, the vectors are retired.</summary>
+    /// <param name="limit">How many entries are looked at.</param>
+    /// <returns>Whether entries are left to look at.</returns>
     private bool CopyToSubtables(int limit)
     {
         if (_vectors == null)
@@ -395,7 +395,7 @@ internal sealed unsafe class WildcardTable : IDisposable
         return false;
     }
 
-    /// <summary>The subtable that was to go stays.</summary>
+    /// <summary>Keeps the subtable that was being copied to bit vectors, and lets it take entries again.</summary>
     private void KeepLeaving()
     {
         if (_leaving != null)
@@ -406,12 +406,12 @@ internal sealed unsafe class WildcardTable : IDisposable
     }
 }
 
-/// <summary>What is known of the entries of one mask.</summary>
+/// <summary>The use that entries make of one mask.</summary>
 internal sealed class MaskUse
 {
-    /// <summary>Different keys.</summary>
+    /// <summary>Different keys of entries with this mask.</summary>
     public int Keys { get; set; }
 
-    /// <summary>Where most of them are, if in a subtable.</summary>
+    /// <summary>The subtable that takes the next entry of this mask if it can; null if there is none yet.</summary>
     public Subtable? Home { get; set; }
 }
