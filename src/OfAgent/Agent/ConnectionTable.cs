@@ -2,29 +2,29 @@ using Softswitch.OfAgent.Connections;
 
 namespace Softswitch.OfAgent.Agent;
 
-/// <summary>What a listener's peer has shown of itself: who has shown less gives way first.</summary>
+/// <summary>How far the handshake of a listener's peer has come. A peer that has come less far gives way first.</summary>
 internal enum PeerTrust
 {
-    /// <summary>Not even a HELLO.</summary>
+    /// <summary>The peer has sent no HELLO.</summary>
     Unknown,
 
-    /// <summary>It speaks OpenFlow 1.0.</summary>
+    /// <summary>The peer speaks OpenFlow 1.0.</summary>
     Greeted,
 
-    /// <summary>It sent SET_CONFIG, as controllers and monitors do. Its place is kept.</summary>
+    /// <summary>The peer sent SET_CONFIG, as controllers and monitors do. It keeps its place.</summary>
     Configured,
 }
 
-/// <summary>All open connections, and places for those that came through listeners: each has threads of its own, so there is an end to them.</summary>
+/// <summary>All open connections. Connections through listeners have a limited number of places, as each needs threads of its own.</summary>
 /// <remarks>
-/// Connections to configured controllers always have a place. When there is none left for another, be it for want of places, threads or descriptors, whoever
-/// comes gets that of the peer that has shown least: one that is ending anyway, else one that said no HELLO, else one that is no controller. Of several such
-/// it is one of the origin with the most places, the one that has not asked for anything for the longest. Where all are controllers, the new one is refused.
+/// Connections to configured controllers always have a place. If places, threads or descriptors have run out, a
+/// new peer takes the place of another: of a connection that is ending, else of a peer without a HELLO, else of a peer that is no controller. Of several such
+/// peers the table picks the origin with the most places, and there the peer with the oldest request. If all are controllers, the new peer is refused.
 /// Threads: any; <see cref="TryMakeRoom"/> not under the control lock.
 /// </remarks>
 internal sealed class ConnectionTable(TimeProvider time)
 {
-    /// <summary>How long to wait for the one that gives way to be gone.</summary>
+    /// <summary>How long to wait until the peer that gives way is gone.</summary>
     private static readonly TimeSpan GivingWay = TimeSpan.FromSeconds(1);
 
     private const int MostKnown = 256;
@@ -37,10 +37,10 @@ internal sealed class ConnectionTable(TimeProvider time)
     private bool _isClosed;
     private int _startedInRow;
 
-    /// <summary>Whether the system had no thread for a connection lately, or has not had many yet.</summary>
+    /// <summary>Whether the system may lack threads: it refused one lately, or has not started many in a row yet.</summary>
     public bool MayLackThreads => Volatile.Read(ref _startedInRow) < ManyThreads;
 
-    /// <returns>False if there is no place for it, or none any more.</returns>
+    /// <returns>False if no place is free, or the table is closed.</returns>
     public bool TryAdd(ControllerConnection connection)
     {
         lock (_open)
@@ -54,8 +54,8 @@ internal sealed class ConnectionTable(TimeProvider time)
         }
     }
 
-    /// <summary>Has a listener's peer give way to another, with its place, its threads and its descriptor. Blocks until it is gone.</summary>
-    /// <returns>False if there is nobody to give way, or not soon enough.</returns>
+    /// <summary>Ends the connection of a listener's peer, to free its place, threads and descriptor for another. Blocks until it is gone.</summary>
+    /// <returns>False if no peer may be ended, or it is not gone in time.</returns>
     public bool TryMakeRoom(ControllerConnection newcomer)
     {
         long began = time.GetTimestamp();
@@ -79,8 +79,8 @@ internal sealed class ConnectionTable(TimeProvider time)
         }
     }
 
-    /// <summary>Starts a thread for a connection, if need be one that another's peer gives up.</summary>
-    /// <returns>Null if there is none to be had.</returns>
+    /// <summary>Starts a thread for a connection. If the system has none left, another peer gives way for it.</summary>
+    /// <returns>Null if no thread could be started.</returns>
     public Thread? TryStartThread(string name, ThreadStart body, ControllerConnection connection)
     {
         Thread? thread = ThreadStarter.TryStart(name, body);
@@ -129,7 +129,7 @@ internal sealed class ConnectionTable(TimeProvider time)
         }
     }
 
-    /// <summary>Gives up those whose peers take too long. From time to time.</summary>
+    /// <summary>Closes connections whose peers take too long. Called from time to time.</summary>
     public void CheckPatience()
     {
         lock (_open)
@@ -138,7 +138,7 @@ internal sealed class ConnectionTable(TimeProvider time)
         }
     }
 
-    /// <summary>Closes those of one target.</summary>
+    /// <summary>Closes the connections of one target.</summary>
     public void Close(ConnectionTarget target, string reason)
     {
         lock (_open)
@@ -147,7 +147,7 @@ internal sealed class ConnectionTable(TimeProvider time)
         }
     }
 
-    /// <summary>Closes all; none is added from now on.</summary>
+    /// <summary>Closes all connections and refuses new ones.</summary>
     public void CloseAll(string reason)
     {
         lock (_open)

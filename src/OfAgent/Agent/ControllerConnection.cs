@@ -12,7 +12,7 @@ namespace Softswitch.OfAgent.Agent;
 /// reader thread:  read a chunk > take the control lock > handle its messages, append replies > leave it > write, until all are handled
 /// writer thread:  woken when others append packet-ins, flow-removed, port-status > write
 /// </code>
-/// A peer that does not read blocks these two threads and nobody else.
+/// A peer that does not read blocks these two threads only.
 /// </remarks>
 internal sealed class ControllerConnection : ICommandHost
 {
@@ -50,13 +50,13 @@ internal sealed class ControllerConnection : ICommandHost
         _lastRequest = _stateSince = Time.GetTimestamp();
     }
 
-    /// <summary>What the reader is about, for who judges the peer's silence.</summary>
+    /// <summary>What the reader thread does now; <see cref="Probe"/> needs it to judge the peer's silence.</summary>
     private enum Activity
     {
         /// <summary>Waits for the peer to send.</summary>
         Reading = 0,
 
-        /// <summary>Handles what the peer sent, or waits for the switch to let it.</summary>
+        /// <summary>Handles the peer's messages, or waits for a lock of the switch.</summary>
         Handling,
 
         /// <summary>Waits for the peer to read.</summary>
@@ -66,7 +66,7 @@ internal sealed class ControllerConnection : ICommandHost
     /// <summary>For the log.</summary>
     public ConnectionName Name { get; }
 
-    /// <summary>What it was connected to, or listened on.</summary>
+    /// <summary>The controller that the switch connected to, or the listener that the peer came through.</summary>
     public ConnectionTarget Target => Name.Target;
 
     public bool IsPassive => Target.IsPassive;
@@ -74,22 +74,22 @@ internal sealed class ControllerConnection : ICommandHost
     /// <summary>Where its peer is: see <see cref="PeerOrigin.Of"/>.</summary>
     public string Origin => _channel.Origin;
 
-    /// <summary>Whether it is one of this very target's: two listeners may have equal ones.</summary>
+    /// <summary>Whether the connection belongs to this target object: two listeners may have equal targets.</summary>
     public bool IsFor(ConnectionTarget? target) => ReferenceEquals(Target, target);
 
-    /// <summary>Whether it was closed from our side, and ends as soon as its threads have seen it.</summary>
+    /// <summary>Whether our side has closed the connection: it ends as soon as its threads notice.</summary>
     public bool IsEnding => Volatile.Read(ref _closeReason) is not null;
 
-    /// <summary>Whether its place is another's already. For <see cref="ConnectionTable"/>.</summary>
+    /// <summary>Whether another connection was given its place already. For <see cref="ConnectionTable"/>.</summary>
     public bool HasGivenWay { get; private set; }
 
-    /// <summary>What the peer has shown of itself.</summary>
+    /// <summary>How far the peer's handshake has come.</summary>
     public PeerTrust Trust => _trust;
 
-    /// <summary>Whether it waits for the peer to send something.</summary>
+    /// <summary>Whether the reader thread waits for the peer to send something.</summary>
     public bool IsReading => _activity == Activity.Reading;
 
-    /// <summary>When the peer asked for something last, or came: a timestamp of the agent's clock.</summary>
+    /// <summary>The time of the peer's last request, or else of its connecting: a timestamp of the agent's clock.</summary>
     public long LastRequest => Volatile.Read(ref _lastRequest);
 
     public OutboundQueue Out { get; }
@@ -129,7 +129,7 @@ internal sealed class ControllerConnection : ICommandHost
         }
     }
 
-    /// <summary>As <see cref="Serve"/>, and leaves it to the caller to say why it ended.</summary>
+    /// <summary>As <see cref="Serve"/>, but returns the reason of the end instead of logging it.</summary>
     public string Run()
     {
         try
@@ -164,7 +164,7 @@ internal sealed class ControllerConnection : ICommandHost
         return _closeReason!;
     }
 
-    /// <summary>Ends the connection, for another to have its place: at once, even if the peer was about to be given time for our last words.</summary>
+    /// <summary>Ends the connection at once, so that another can have its place: the peer gets no time to read our last messages.</summary>
     public void GiveWay()
     {
         HasGivenWay = true;
@@ -178,7 +178,7 @@ internal sealed class ControllerConnection : ICommandHost
         _channel.Abort();
     }
 
-    /// <summary>As <see cref="Close"/>, for a peer that may be one of many that end alike.</summary>
+    /// <summary>As <see cref="Close"/>, for a reason that may end many connections: the log counts these instead of naming each.</summary>
     public void GiveUp(string reason)
     {
         if (!IsEnding)
@@ -195,7 +195,7 @@ internal sealed class ControllerConnection : ICommandHost
         Release();
     }
 
-    /// <summary>Gives the peer up if it takes too long over what it owes. From time to time.</summary>
+    /// <summary>Closes the connection if the peer's handshake, or the rest of its message, takes too long. Called from time to time.</summary>
     public void CheckPatience()
     {
         if (!IsEnding && _patience.IsOver)
@@ -207,7 +207,7 @@ internal sealed class ControllerConnection : ICommandHost
     }
 
     /// <summary>Asks a peer for an echo once an interval; closes if it has been silent too long. Under the control lock, from time to time.</summary>
-    /// <remarks>Time that the switch took is not the peer's: a peer whose message is being handled, or has come and was not read yet, is alive.</remarks>
+    /// <remarks>A peer is not silent while the switch handles its message, or has not read a message that has come.</remarks>
     public void Probe()
     {
         Activity activity = _activity;
@@ -230,7 +230,7 @@ internal sealed class ControllerConnection : ICommandHost
         }
     }
 
-    /// <summary>A command of this connection lets others take the control lock, who may have something to append.</summary>
+    /// <summary>A command of this connection releases the control lock for a while. Other threads may append messages meanwhile.</summary>
     void ICommandHost.OnLeaving()
     {
         Out.EndReader();
@@ -254,7 +254,7 @@ internal sealed class ControllerConnection : ICommandHost
 
     private void Touch() => Volatile.Write(ref _lastActivity, Time.GetTimestamp());
 
-    /// <summary>Of a listener's peer: on a thread of the connection's own, so that one that stalls in its handshake keeps nobody else waiting.</summary>
+    /// <summary>Opens the channel of a listener's peer, on the connection's own thread: a peer that stalls in its handshake must not delay others.</summary>
     private void Open()
     {
         if (IsPassive)
@@ -266,7 +266,7 @@ internal sealed class ControllerConnection : ICommandHost
         _isOpen = true;
     }
 
-    /// <summary>Reads some. While the peer owes us something, its patience runs out.</summary>
+    /// <summary>Reads some bytes. While the switch waits for a handshake or the rest of a message, the peer's time runs.</summary>
     private int Read()
     {
         if (_framer.Pending > 0 || (IsPassive && !Session.IsNegotiated))
@@ -293,13 +293,13 @@ internal sealed class ControllerConnection : ICommandHost
             HandleChunk();
             if (_framer.Pending < pending)
             {
-                _patience.Reset(); // a message was whole
+                _patience.Reset(); // a message was complete
             }
         }
         LingeringClose();
     }
 
-    /// <summary>Publishes what the messages handled said of the peer.</summary>
+    /// <summary>Publishes the peer's trust and the time of its last request, as of the messages handled.</summary>
     private void NoteStanding()
     {
         _trust = Session.IsConfigured ? PeerTrust.Configured : Session.IsNegotiated ? PeerTrust.Greeted : PeerTrust.Unknown;
@@ -351,8 +351,8 @@ internal sealed class ControllerConnection : ICommandHost
         _agent.LogWidened(Name);
     }
 
-    /// <param name="isHeldUp">Whether the next message has to wait for something else than the control lock.</param>
-    /// <returns>Whether messages are left: it is someone else's turn, or the next message needs the flow table.</returns>
+    /// <param name="isHeldUp">Whether the next message has to wait for an event other than the control lock.</param>
+    /// <returns>Whether messages are left: another thread waits for the lock, or the next message needs the flow table.</returns>
     private bool HandleMessages(out bool isHeldUp)
     {
         bool withTable = NeedsTable();
@@ -395,7 +395,7 @@ internal sealed class ControllerConnection : ICommandHost
                 NoteEnd($"closed: {Session.CloseReason}");
                 return false;
             }
-            // Statistics and barriers take their time: one of them each time the control lock is taken.
+            // Statistics and barriers may take long, so the thread handles only one of them each time it takes the control lock.
             if ((OfType)message[1] is OfType.StatsRequest or OfType.BarrierRequest || _agent.Control.Lock.IsOverdue)
             {
                 return HasMore;
@@ -406,7 +406,7 @@ internal sealed class ControllerConnection : ICommandHost
 
     private bool HasMore => Session.HasUnfinishedReply || _framer.Pending > 0;
 
-    /// <summary>Whether what comes next uses flow entries.</summary>
+    /// <summary>Whether the next message, or the unfinished reply, uses flow entries.</summary>
     private bool NeedsTable() => Session.HasUnfinishedReply
         ? Session.NeedsTable
         : OfHeader.TryDecode(_framer.PendingBytes, out OfHeader next) && next.Type is OfType.FlowMod or OfType.StatsRequest;
@@ -415,7 +415,7 @@ internal sealed class ControllerConnection : ICommandHost
     {
         if (!Session.IsNegotiated && OfHeader.TryDecode(_framer.PendingBytes, out OfHeader first) && !ControllerSession.IsPlausibleStart(first))
         {
-            message = _framer.PendingBytes; // what its length field says means nothing
+            message = _framer.PendingBytes; // its length field means nothing
             return true;
         }
         FramingResult result = _framer.TryRead(out message);
@@ -431,7 +431,7 @@ internal sealed class ControllerConnection : ICommandHost
     private void LingeringClose()
     {
         Out.EndSending(_channel);
-        long end = Environment.TickCount64 + LingerMilliseconds; // of all of it: a byte now and then must not draw it out
+        long end = Environment.TickCount64 + LingerMilliseconds; // one deadline for all reads: a peer that sends a byte now and then must not extend it
         for (int left = LingerBytes; left > 0 && end - Environment.TickCount64 is > 0 and var time;)
         {
             _channel.Stream.ReadTimeout = (int)time;
@@ -467,7 +467,7 @@ internal sealed class ControllerConnection : ICommandHost
 
     private void End()
     {
-        // Losing a controller may be an emergency. Others need no flow entries to go, and whoever waits for their place does not wait for another's long command.
+        // Losing a controller may be an emergency. Other peers end without the table, so that a newcomer gets their place without waiting for a long command.
         using (!IsPassive || Session.IsConfigured ? _agent.Control.Enter() : _agent.Control.EnterWithoutTable())
         {
             _agent.Remove(this);

@@ -4,8 +4,8 @@ namespace Softswitch.OfAgent.Agent;
 
 /// <summary>Decides when contact with the controllers is lost, and has the datapath enter and leave emergency mode (OpenFlow 1.0.0 §4.3).</summary>
 /// <remarks>
-/// Lost is: there was a controller, there is none, and as many attempts as configured to reach one failed since; controllers that
-/// connect to us cannot be attempted, so then none is waited for. Without emergency entries nothing is entered, and the
+/// Contact is lost when no controller is left and the configured number of attempts to reach one has failed since. If controllers connect to
+/// the switch, it can make no attempts, so contact is lost at once. Without emergency entries the switch does not enter emergency mode, and the
 /// fail mode alone decides. Threads: under the control lock.
 /// </remarks>
 internal sealed class ControllerLossDetector
@@ -23,7 +23,7 @@ internal sealed class ControllerLossDetector
         Configure(options);
     }
 
-    /// <summary>The options are others now. Who is left without a controller on purpose has not lost contact.</summary>
+    /// <summary>Takes new options. If they name no controller, the switch has not lost contact: that was intended.</summary>
     public void Configure(AgentOptions options)
     {
         _attempts = options.Controllers.Count == 0 ? 0 : options.EmergencyAttempts;
@@ -38,7 +38,7 @@ internal sealed class ControllerLossDetector
     public void Note(bool hasContact)
     {
         bool hadContact = _hadContact;
-        _hadContact = hasContact; // first: entering lets others in, and a controller may come meanwhile
+        _hadContact = hasContact; // set first: to enter the mode releases the lock, and a controller may connect meanwhile
         if (hasContact)
         {
             _news = _control.Flows.Emergency.InForce ? "emergency mode left: its flow entries stay until the controller deletes them" : _news;
@@ -59,7 +59,7 @@ internal sealed class ControllerLossDetector
         EnterIfLost();
     }
 
-    /// <summary>What the log should say, once.</summary>
+    /// <summary>The next line for the log; null if there is none. Each is returned once.</summary>
     public string? TakeNews()
     {
         string? news = _news;

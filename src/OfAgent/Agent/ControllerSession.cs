@@ -10,13 +10,13 @@ using Softswitch.OfAgent.Wire;
 
 namespace Softswitch.OfAgent.Agent;
 
-/// <summary>What a message leaves to be done.</summary>
+/// <summary>What the connection has to do after a message.</summary>
 internal enum SessionResult
 {
     /// <summary>The next message may come.</summary>
     Continue,
 
-    /// <summary>The peer cannot be talked to: what is pending is sent, then the connection ends.</summary>
+    /// <summary>The peer does not speak our protocol: the pending messages are sent, then the connection ends.</summary>
     Close,
 }
 
@@ -56,10 +56,10 @@ internal sealed class ControllerSession
     /// <summary>Whether the peer asked for features, as controllers do first of all.</summary>
     public bool IsIntroduced { get; private set; }
 
-    /// <summary>What the answer to the last <see cref="SendProbe"/> that was answered took; null before.</summary>
+    /// <summary>Round-trip time of the last answered <see cref="SendProbe"/>; null before the first.</summary>
     public TimeSpan? Latency { get; private set; }
 
-    /// <summary>Messages handled besides echoes, which say no more than that the peer lives.</summary>
+    /// <summary>Messages handled, without echoes: these only show that the peer is alive.</summary>
     public long RequestCount { get; private set; }
 
     public SwitchConfig Config { get; private set; }
@@ -69,7 +69,7 @@ internal sealed class ControllerSession
     /// <summary>Why <see cref="Handle"/> said Close, for the log.</summary>
     public string CloseReason { get; private set; } = "";
 
-    /// <summary>What the peer's HELLO offered, if it ended before it was clear whether it speaks 1.0; for the log.</summary>
+    /// <summary>The versions of the peer's HELLO, if the connection ended before the peer showed whether it speaks 1.0; for the log.</summary>
     public OfVersions? OpenOffer => IsNegotiated || CloseReason.Length > 0 ? null : _offer;
 
     /// <summary>The first error the peer reported, for the log; null while there is none.</summary>
@@ -78,13 +78,13 @@ internal sealed class ControllerSession
     /// <summary>Whether a multipart or barrier reply is unfinished: <see cref="ContinueReply"/> goes on with it before the next message.</summary>
     public bool HasUnfinishedReply => _stats.IsUnfinished || _barrierXid is not null;
 
-    /// <summary>Whether going on with it needs a moment's wait.</summary>
+    /// <summary>Whether the reply can go on only after a short wait.</summary>
     public bool IsHeldUp => _barrierXid is not null && _barrier.IsHeldUp;
 
-    /// <summary>Whether going on with it needs the flow table.</summary>
+    /// <summary>Whether the next part of the reply needs the flow table.</summary>
     public bool NeedsTable => _stats.IsUnfinished;
 
-    /// <summary>How far it is with the ends of entries.</summary>
+    /// <summary>How many reports of removed entries this connection has taken.</summary>
     public long FlowRemovedTaken => _removed.Count;
 
     /// <summary>Whether this peer is sent packets, and told of the end of entries.</summary>
@@ -95,7 +95,7 @@ internal sealed class ControllerSession
     /// <summary>Says hello; the first thing on every connection (§5.5.1).</summary>
     public void Start()
     {
-        _removed = _agent.Control.Flows.Removed.EndOfReports; // what ended before is no news for it
+        _removed = _agent.Control.Flows.Removed.EndOfReports; // entries that ended before it connected are not reported to it
         HelloMessage.Write(Pending, NoXid);
     }
 
@@ -103,7 +103,7 @@ internal sealed class ControllerSession
     public static bool IsPlausibleStart(OfHeader header) =>
         header.Type is OfType.Hello or OfType.Error || (header.Version == OfHeader.Version10 && header.Type <= OfType.QueueGetConfigReply);
 
-    /// <summary>Gives back what an unfinished reply holds.</summary>
+    /// <summary>Gives back the resources of an unfinished reply.</summary>
     public void End() => _stats.Abandon();
 
     /// <summary>Appends the next part of the unfinished reply.</summary>
@@ -128,7 +128,7 @@ internal sealed class ControllerSession
         }
         if (header.Version != OfHeader.Version10)
         {
-            // A later HELLO may carry its own version number; anything else must be what was agreed on (§5.5.1).
+            // A later HELLO may carry its own version number; other messages must have the negotiated version (§5.5.1).
             return header.Type == OfType.Hello ? SessionResult.Continue : Refuse(header, OfError.BadRequestBadVersion, message);
         }
         return Dispatch(message, header);
@@ -224,7 +224,7 @@ internal sealed class ControllerSession
     /// <summary>A management connection gets events once it asked for packets, as with Open vSwitch's service connections.</summary>
     private bool WantsEvents => IsNegotiated && (!_agent.Options.IsManagement(_isPassive) || (IsConfigured && Config.MissSendLength != 0));
 
-    /// <summary>Until the peer is known to speak 1.0: a HELLO may leave that open, what comes next does not.</summary>
+    /// <summary>Handles messages until the peer is known to speak 1.0. Its HELLO may leave that open; its next message decides.</summary>
     private SessionResult Negotiate(ReadOnlySpan<byte> message, OfHeader header)
     {
         if (header.Type == OfType.Error && ErrorMessage.TryDecode(message, out OfError refusal, out ReadOnlySpan<byte> data, out _)
@@ -360,7 +360,7 @@ internal sealed class ControllerSession
         {
             return false;
         }
-        // How fragments are treated is of the switch, not of the connection.
+        // Fragment handling is a setting of the switch, not of the connection.
         ConfigMessage.WriteGetReply(Pending, xid, Config with { Flags = (OfConfigFlags)_agent.Control.Pipeline.FragmentHandling });
         return true;
     }

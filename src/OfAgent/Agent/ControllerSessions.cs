@@ -5,7 +5,7 @@ using Softswitch.OfAgent.Wire;
 
 namespace Softswitch.OfAgent.Agent;
 
-/// <summary>The connections that are served: what the datapath reports goes to each, and what became of all there ever were is counted.</summary>
+/// <summary>The connections that are served. It passes the datapath's events to each, and counts over all connections there ever were.</summary>
 /// <remarks>Threads: under the control lock. No event blocks.</remarks>
 internal sealed class ControllerSessions : IControlEvents
 {
@@ -27,7 +27,7 @@ internal sealed class ControllerSessions : IControlEvents
 
     public void Add(ControllerConnection connection)
     {
-        if (!connection.IsEnding) // its controller may have been removed meanwhile
+        if (!connection.IsEnding) // the controller may have been removed meanwhile
         {
             _connections.Add(connection);
         }

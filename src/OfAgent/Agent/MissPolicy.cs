@@ -3,18 +3,17 @@ using Softswitch.Datapath.Pipeline;
 
 namespace Softswitch.OfAgent.Agent;
 
-/// <summary>Decides who gets packets without a flow entry, and what losing the controllers means.</summary>
+/// <summary>Decides which peers get packets without a flow entry, and what the switch does without controllers.</summary>
 /// <remarks>
-/// If controllers are configured: they do while at least one is connected; peers of listeners are
-/// management tools, which get events only after SET_CONFIG with a miss_send_len above 0, like Open vSwitch's service
-/// connections, and do not count. While no controller is there they get, in fail mode secure, what would be dropped. If none is configured,
-/// a peer of a listener may be the controller: it gets events at once, and
-/// counts from its SET_CONFIG on (in fail mode secure, where nothing is lost by it, from its FEATURES_REQUEST on). While nobody counts,
-/// the fail mode decides. Threads: under the control lock, and with the table where emergency mode may be due.
+/// If controllers are configured, they get the packets while at least one is connected. Peers of listeners are management tools then: they get
+/// events only after SET_CONFIG with a miss_send_len above 0, like Open vSwitch's service connections, and do not count as controllers. While no
+/// controller is connected, in fail mode secure, they get the packets that would be dropped. If no controller is configured, a peer of a listener
+/// may be the controller: it gets events at once, and counts as one from its SET_CONFIG on (in fail mode secure, where this loses no packets, from
+/// its FEATURES_REQUEST on). While no controller counts, the fail mode decides. Threads: under the control lock, with the table if emergency mode may be due.
 /// </remarks>
 internal sealed class MissPolicy
 {
-    /// <summary>For how long a controller that another process had is waited for.</summary>
+    /// <summary>How long the switch waits for a controller that was connected to the process before it.</summary>
     public static readonly TimeSpan PresumedFor = TimeSpan.FromSeconds(3);
 
     private readonly DatapathControl _control;
@@ -25,7 +24,7 @@ internal sealed class MissPolicy
     private bool _hasOwnController;
     private long? _presumedSince;
 
-    /// <param name="ending">The connections that end from then on are no loss of contact.</param>
+    /// <param name="ending">Once cancelled, connections that end are no loss of contact.</param>
     public MissPolicy(DatapathControl control, ControllerSessions sessions, AgentOptions options, CancellationToken ending)
     {
         _control = control;

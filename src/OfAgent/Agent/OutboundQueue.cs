@@ -3,16 +3,16 @@ using Softswitch.OfAgent.Wire;
 
 namespace Softswitch.OfAgent.Agent;
 
-/// <summary>What a connection has yet to send: replies and asynchronous messages in the order they came about.</summary>
+/// <summary>The messages that a connection has yet to send: replies and asynchronous messages, in the order they were made.</summary>
 /// <remarks>
 /// <para>
-/// Naively each message would be written to the socket by whoever makes it; then a slow controller would hold up the holder of the
-/// control lock, and with it everyone. So messages are appended to memory, and written by threads that belong to this connection
-/// alone: the reader after each chunk it handled, the writer for what came meanwhile. Two buffers swap roles: one is appended to
+/// Naively the thread that makes a message would write it to the socket. Then a slow controller would hold up the holder of the control lock, and
+/// so all threads. Here messages are appended to memory, and two threads of this connection write them: the reader after each chunk it handled, the
+/// writer when other threads have appended messages. Two buffers swap roles: one is appended to
 /// while the other is written.
 /// </para>
 /// <para>
-/// Locks: <c>_writing</c> before <c>_appending</c>, control lock before <c>_appending</c>; nobody waits for <c>_writing</c> with the control lock held.
+/// Locks: <c>_writing</c> before <c>_appending</c>, control lock before <c>_appending</c>; no thread waits for <c>_writing</c> with the control lock held.
 /// Memory: replies are bounded by the reader, which stops handling messages beyond <see cref="ReplyLimit"/> until they are
 /// written; flow-removed beyond <see cref="FlowRemovedLimit"/> wait in the flow table for a peer that reads; packet-ins beyond
 /// <see cref="PacketInLimit"/> are dropped and counted; beyond <see cref="StateLimit"/> nothing fits.
@@ -26,7 +26,7 @@ internal sealed class OutboundQueue(TimeProvider time) : IDisposable
     /// <summary>Bytes waiting beyond which a packet-in is dropped.</summary>
     public const int PacketInLimit = 1024 * 1024;
 
-    /// <summary>Bytes waiting beyond which flow-removed are told later, and for how long a peer that reads nothing is waited for.</summary>
+    /// <summary>Bytes waiting beyond which flow-removed stay in the flow table, and how long the table waits for a peer that reads nothing.</summary>
     public const int FlowRemovedLimit = 256 * 1024;
     public static readonly TimeSpan FlowRemovedPatience = TimeSpan.FromSeconds(3);
 
@@ -70,7 +70,7 @@ internal sealed class OutboundQueue(TimeProvider time) : IDisposable
     /// <summary>Whether a flow-removed or port-status may be appended. Under <see cref="Appending"/>.</summary>
     public bool AdmitState() => _pending.Length < StateLimit;
 
-    /// <summary>Whether little waits, or so much for so long that the peer does not read and nobody is to wait for it. Under the control lock.</summary>
+    /// <summary>Whether few bytes wait; or the peer has read too little for so long that the table must not wait for it. Under the control lock.</summary>
     public bool HasRoomForFlowRemoved()
     {
         lock (_appending)
@@ -85,7 +85,7 @@ internal sealed class OutboundQueue(TimeProvider time) : IDisposable
         return time.GetElapsedTime(_crowdedSince.Value) > FlowRemovedPatience;
     }
 
-    /// <summary>Has the writer thread write what was appended; never blocks.</summary>
+    /// <summary>Makes the writer thread write the appended messages; never blocks.</summary>
     public void Wake()
     {
         if (!_readerAppends && Interlocked.Exchange(ref _signalled, 1) == 0)
@@ -101,7 +101,7 @@ internal sealed class OutboundQueue(TimeProvider time) : IDisposable
         Volatile.Write(ref _signalled, 0);
     }
 
-    /// <summary>Writes what is pending; blocks as long as the peer does not read. Not with the control lock held.</summary>
+    /// <summary>Writes the pending messages; blocks as long as the peer does not read. Not with the control lock held.</summary>
     /// <exception cref="IOException">The connection is gone.</exception>
     public void Flush(Stream stream)
     {
@@ -126,7 +126,7 @@ internal sealed class OutboundQueue(TimeProvider time) : IDisposable
         }
     }
 
-    /// <summary>Ends our direction of the channel when nobody writes to it.</summary>
+    /// <summary>Ends our direction of the channel once no thread writes to it.</summary>
     public void EndSending(IChannel channel)
     {
         lock (_writing)

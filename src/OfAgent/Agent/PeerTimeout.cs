@@ -1,13 +1,13 @@
 namespace Softswitch.OfAgent.Agent;
 
-/// <summary>Bounds how long a peer may take over what it owes: its handshake, and the rest of a message that it began.</summary>
+/// <summary>Bounds how long a peer may take for its handshake, and for the rest of a message that it began.</summary>
 /// <remarks>
-/// Only the time in which the switch waits for the peer counts, not what it takes itself. What has come of a message buys time for more, so that a long
-/// message may come over a slow link. Threads: the connection's reader; <see cref="IsOver"/> is for any.
+/// Only time in which the switch waits for the peer counts, not the switch's own time. Each received KiB of a message adds a second, so that a
+/// long message may come over a slow link. Threads: the connection's reader; <see cref="IsOver"/> is for any.
 /// </remarks>
 internal sealed class PeerTimeout(TimeProvider time)
 {
-    /// <summary>What a message may take, whatever its length.</summary>
+    /// <summary>The time for a handshake or a message of any length, to which received bytes add.</summary>
     public static readonly TimeSpan Grace = AgentOptions.ConnectTimeout;
 
     /// <summary>The slowest link that we serve.</summary>
@@ -19,7 +19,7 @@ internal sealed class PeerTimeout(TimeProvider time)
 
     public bool IsOver => time.GetTimestamp() >= Volatile.Read(ref _deadline);
 
-    /// <param name="received">Bytes of what is owed that are here.</param>
+    /// <param name="received">Bytes of the message that have come.</param>
     public void BeginWait(int received)
     {
         TimeSpan left = Grace + TimeSpan.FromSeconds((double)received / BytesPerSecond) - _spent;
@@ -27,7 +27,7 @@ internal sealed class PeerTimeout(TimeProvider time)
         Volatile.Write(ref _deadline, _waitingSince + (long)(left.TotalSeconds * time.TimestampFrequency));
     }
 
-    /// <summary>Something came, if not all that was owed.</summary>
+    /// <summary>Some bytes came, perhaps not the whole message.</summary>
     public void EndWait()
     {
         if (_deadline != long.MaxValue)
@@ -37,6 +37,6 @@ internal sealed class PeerTimeout(TimeProvider time)
         }
     }
 
-    /// <summary>What was owed is here.</summary>
+    /// <summary>The whole message is here.</summary>
     public void Reset() => _spent = TimeSpan.Zero;
 }

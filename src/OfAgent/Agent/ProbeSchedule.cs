@@ -1,6 +1,6 @@
 namespace Softswitch.OfAgent.Agent;
 
-/// <summary>What is to be done about a peer's silence.</summary>
+/// <summary>What the connection does about a peer's silence.</summary>
 internal enum ProbeDecision
 {
     /// <summary>Nothing.</summary>
@@ -13,9 +13,9 @@ internal enum ProbeDecision
     Close,
 }
 
-/// <summary>When a peer is asked for an echo: once an interval, a silent one because it may be gone, a busy one for its latency.</summary>
-/// <remarks>However late it is looked, a peer is asked before it is given up. Threads: one at a time.</remarks>
-/// <param name="tick">How often it is looked.</param>
+/// <summary>Decides when to ask a peer for an echo, once an interval: a silent peer because it may be gone, a busy one to measure its latency.</summary>
+/// <remarks>A peer is always asked before it is given up, even if <see cref="Look"/> is called late. Threads: one at a time.</remarks>
+/// <param name="tick">The time between two calls of <see cref="Look"/>.</param>
 internal sealed class ProbeSchedule(TimeProvider time, TimeSpan interval, TimeSpan tick)
 {
     private int _sent;
@@ -25,8 +25,8 @@ internal sealed class ProbeSchedule(TimeProvider time, TimeSpan interval, TimeSp
     /// <summary>The silence after which a peer is given up.</summary>
     public TimeSpan Patience => interval * AgentOptions.ProbesUntilClose;
 
-    /// <param name="heard">When it was heard last: a timestamp.</param>
-    /// <param name="isBusy">Whether it may be one of those that are asked although they are not silent.</param>
+    /// <param name="heard">Timestamp of the peer's last sign of life.</param>
+    /// <param name="isBusy">Whether the peer may be asked although it is not silent.</param>
     public ProbeDecision Look(long heard, bool isBusy)
     {
         TimeSpan silence = time.GetElapsedTime(heard);

@@ -31,7 +31,7 @@ internal sealed class StatsResponder
     /// <summary>Whether a flow statistics reply has parts to come.</summary>
     public bool IsUnfinished => _part is not null;
 
-    /// <summary>Where to append. Another buffer after a walk over the entries: others may have taken the control lock, and what was pending may have been written.</summary>
+    /// <summary>The buffer to append to. While a walk over the entries releases the lock, pending bytes may be written and the buffer replaced.</summary>
     private OfBuffer Reply => _out.Pending;
 
     public bool TryHandle(ReadOnlySpan<byte> message, uint xid, out OfError error)

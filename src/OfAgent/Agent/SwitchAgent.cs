@@ -10,21 +10,21 @@ namespace Softswitch.OfAgent.Agent;
 /// <summary>The switch side of OpenFlow 1.0: connects, listens, and puts controllers in charge of a datapath.</summary>
 /// <remarks>
 /// Threads: one per controller that is connected to, one per listener, two per connection, a timer for probes. All of them enter the
-/// datapath through its lock (<see cref="DatapathControl.Enter"/>). Whom it connects to and where it listens is changed by any thread, one at a time,
-/// without the control lock; both lists are replaced, never changed, so whoever reads one sees it whole.
+/// datapath through its lock (<see cref="DatapathControl.Enter"/>). Any thread may add and remove controllers and listeners, one at a time,
+/// without the control lock. Both lists are replaced, never changed in place, so a reader sees a consistent list.
 /// </remarks>
 internal sealed class SwitchAgent : IDisposable
 {
-    /// <summary>What always works, told to controllers.</summary>
+    /// <summary>Capabilities that every datapath has, as controllers are told.</summary>
     public const OfCapabilities Capabilities =
         OfCapabilities.FlowStats | OfCapabilities.TableStats | OfCapabilities.PortStats | OfCapabilities.QueueStats
         | OfCapabilities.ArpMatchIp | OfCapabilities.IpReassembly;
 
-    /// <summary>What works on this datapath: <see cref="Capabilities"/> and what it was given besides.</summary>
+    /// <summary>The capabilities of this datapath: <see cref="Capabilities"/> and those of its options.</summary>
     public static OfCapabilities CapabilitiesOf(DatapathControl control) =>
         Capabilities | (control.HasSpanningTree ? OfCapabilities.Stp : OfCapabilities.None);
 
-    /// <summary>Peers of listeners at a time; see <see cref="ConnectionTable"/> for who gives way to one more.</summary>
+    /// <summary>Peers of listeners at a time; <see cref="ConnectionTable"/> says which peer gives way to one more.</summary>
     public const int MaxPassiveConnections = 64;
 
     /// <summary>Why connections end with the agent.</summary>
@@ -60,7 +60,7 @@ internal sealed class SwitchAgent : IDisposable
 
     internal DatapathControl Control { get; }
 
-    /// <summary>Any thread; what is decided under the control lock goes by what they are then.</summary>
+    /// <summary>The options in force. Any thread; they are changed under the control lock, so a decision under the lock uses the latest.</summary>
     internal AgentOptions Options => _options;
 
     internal ILogger Log => Options.Log;
@@ -79,7 +79,7 @@ internal sealed class SwitchAgent : IDisposable
     /// <summary>How often connections are looked at for signs of life.</summary>
     internal TimeSpan ProbeTick => Options.ProbeInterval < LongestProbeTick ? Options.ProbeInterval : LongestProbeTick;
 
-    /// <summary>Memory for a flow-mod's decoded actions: for whoever has the table, also while it lets others in.</summary>
+    /// <summary>Memory for a flow-mod's decoded actions. It belongs to the command that has the table's turn, also while the lock is released.</summary>
     internal FlowAction[] FlowModActions { get; } = new FlowAction[OfActions.MaxCount];
 
     /// <summary>Memory for a packet-out's decoded actions; under the control lock.</summary>
@@ -105,7 +105,7 @@ internal sealed class SwitchAgent : IDisposable
         _probeTimer = Options.TimeProvider.CreateTimer(_ => ProbeAll(), null, ProbeTick - Since(ProbeTick), ProbeTick);
     }
 
-    /// <summary>Listens, and serves nobody yet: who connects waits. Errors as <see cref="Start"/>.</summary>
+    /// <summary>Listens but serves no peer yet: peers that connect have to wait. Errors as <see cref="Start"/>.</summary>
     public void Listen()
     {
         if (Options.Tls is null && Options.Listeners.Concat(Options.Controllers).FirstOrDefault(target => target.NeedsTls) is { } bare)
@@ -140,11 +140,11 @@ internal sealed class SwitchAgent : IDisposable
     /// <summary>Where clients on this host reach the switch, in the order of <see cref="AgentOptions.Listeners"/>.</summary>
     public IReadOnlyList<ConnectionTarget> Reachable => [.. _listeners.Select(open => open.Target.ToReach(open.Socket.Port))];
 
-    /// <summary>Changes what is in force at once: fail mode and attempts before an emergency.</summary>
+    /// <summary>Changes the options that take effect at once: fail mode and attempts before an emergency.</summary>
     public void Change(FailMode failMode, int emergencyAttempts) =>
         Change(options => options with { FailMode = failMode, EmergencyAttempts = emergencyAttempts });
 
-    /// <summary>Has connections made from now on use other credentials. Those before stay in use by the connections there are.</summary>
+    /// <summary>Sets the credentials of new connections. Open connections keep the old credentials.</summary>
     public void UseTls(TlsCredentials? tls)
     {
         Change(options => options with { Tls = tls });
@@ -167,8 +167,8 @@ internal sealed class SwitchAgent : IDisposable
     }
 
     /// <summary>
-    /// Gives a controller up. When this returns it has no say any more and is sent nothing; its connection ends by itself. One that leaves no
-    /// other is no emergency: it was meant.
+    /// Removes a controller. When this returns, its messages have no effect any more and the switch sends it nothing; its connection ends by itself. To remove
+    /// the last controller is no emergency, as it was intended.
     /// </summary>
     public void RemoveController(ConnectionTarget target)
     {
@@ -209,7 +209,7 @@ internal sealed class SwitchAgent : IDisposable
             }
             listener.Socket.Dispose();
             listener.Accepting.Join();
-            listener.Admitting.Join(); // what it was taking in is among the connections now
+            listener.Admitting.Join(); // a peer it was admitting is among the connections now
             _listeners = [.. _listeners.Where(open => open != listener)];
             List<ConnectionTarget> left = [.. Options.Listeners];
             left.Remove(target);
@@ -220,14 +220,14 @@ internal sealed class SwitchAgent : IDisposable
         LogEmergency();
     }
 
-    /// <summary>Writes what it has counted, for another process to go on with. Under the control lock.</summary>
+    /// <summary>Writes the counters, for another process. Under the control lock.</summary>
     internal void Save(BinaryWriter to)
     {
         to.Write(Misses.HasContact);
         Sessions.Save(to);
     }
 
-    /// <summary>Goes on from what <see cref="Save"/> wrote. Under the control lock.</summary>
+    /// <summary>Takes over the counters that <see cref="Save"/> wrote. Under the control lock.</summary>
     internal void Restore(BinaryReader from)
     {
         if (from.ReadBoolean())
@@ -338,7 +338,7 @@ internal sealed class SwitchAgent : IDisposable
         _connectors = [.. _connectors, connector];
     }
 
-    /// <param name="isPaused">Whether nobody is accepted yet.</param>
+    /// <param name="isPaused">Whether the listener accepts no peer yet.</param>
     private void Listen(ConnectionTarget target, bool isPaused = false)
     {
         try
@@ -370,8 +370,8 @@ internal sealed class SwitchAgent : IDisposable
         }
     }
 
-    /// <param name="leaving">Whose connections have no say any more.</param>
-    /// <param name="close">Closes them: with the lock held, or they would be gone, and missed, before it is known that they are meant to be.</param>
+    /// <param name="leaving">The target whose connections are removed.</param>
+    /// <param name="close">Closes these connections. It runs under the lock, as they must not end, and count as lost, before they are removed.</param>
     private void Change(Func<AgentOptions, AgentOptions> change, ConnectionTarget? leaving = null, Action? close = null)
     {
         using (Control.Enter()) // with the table: an emergency may be due
@@ -432,7 +432,7 @@ internal sealed class SwitchAgent : IDisposable
         LogEmergency();
     }
 
-    /// <summary>How long ago such an interval began for all switches of the process: their looks come together, and wake the machine once.</summary>
+    /// <summary>The time since the interval began. It begins for all switches of the process at once, so that their timers fire together.</summary>
     private TimeSpan Since(TimeSpan interval) =>
         Options.TimeProvider == TimeProvider.System ? TimeSpan.FromTicks(Options.TimeProvider.GetElapsedTime(0).Ticks % interval.Ticks) : TimeSpan.Zero;
 

@@ -61,7 +61,7 @@ internal sealed class OfClient : IDisposable
     /// <summary>How many errors the switch sent.</summary>
     public int ErrorCount { get; private set; }
 
-    /// <summary>Receives what nobody asked for: packet-ins, flow-removed, port-status, late replies.</summary>
+    /// <summary>Receives messages that answer no request: packet-ins, flow-removed, port-status, late replies.</summary>
     public MessageHandler? OnMessage { get; set; }
 
     /// <summary>Connects and shakes hands.</summary>
@@ -261,7 +261,7 @@ internal sealed class OfClient : IDisposable
         }
     }
 
-    /// <summary>What is to be done with a message that is no answer waited for.</summary>
+    /// <summary>Treats a message that is not the awaited answer.</summary>
     private void Dispatch(ReadOnlySpan<byte> message, OfHeader header)
     {
         switch (header.Type)
@@ -362,7 +362,7 @@ internal sealed class OfClient : IDisposable
         }
     }
 
-    // Under TLS 1.3 our handshake ends before the switch has judged our certificate: what we have written by then may be what finds it gone.
+    // Under TLS 1.3 our handshake ends before the switch has judged our certificate: a write may be the first call to find the connection closed.
     private bool IsRefused => _channel.Stream is SslStream && !_hasHeard;
 
     private OfClientException Lost(IOException e)

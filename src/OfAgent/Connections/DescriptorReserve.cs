@@ -5,8 +5,8 @@ namespace Softswitch.OfAgent.Connections;
 
 /// <summary>File descriptors that connections from outside leave alone.</summary>
 /// <remarks>
-/// The runtime itself takes some whenever it starts a thread or loads an assembly, and ends the process when it gets none. So listeners close what they
-/// accept while a few are still free, which leaves room for configured controllers and new ports, too.
+/// The runtime needs descriptors to start a thread or load an assembly, and ends the process when it gets none. So listeners close accepted
+/// connections while a few descriptors are still free, which leaves room for configured controllers and new ports, too.
 /// </remarks>
 internal static class DescriptorReserve
 {
@@ -14,7 +14,7 @@ internal static class DescriptorReserve
 
     private static readonly long Limit = ReadLimit();
 
-    /// <summary>Whether one of the last was taken for this: the kernel gives the lowest free number, so one near the limit means that few are left.</summary>
+    /// <summary>Whether this descriptor is one of the last: the kernel gives the lowest free number, so one near the limit means that few are left.</summary>
     public static bool Includes(SafeHandle descriptor) => (long)descriptor.DangerousGetHandle() >= Limit - Size;
 
     private static long ReadLimit()

@@ -6,8 +6,8 @@ namespace Softswitch.OfAgent.Connections;
 
 /// <summary>Looks up hosts by name, each on a thread of its own: getaddrinfo(3) cannot be called off, and a resolver may take tens of seconds.</summary>
 /// <remarks>
-/// Threads: any. A name is looked up once at a time, whoever asks for it, so there are no more threads than names. An answer is good for as long as it took:
-/// who gave up on a slow one finds it when he asks again.
+/// Threads: any. At most one look-up of a name runs at a time, so there are no more threads than names. An answer stays valid for as long as the look-up
+/// took: a caller that gave up on a slow look-up finds its answer on the next try.
 /// </remarks>
 internal static class HostLookup
 {

@@ -2,7 +2,7 @@ using System.Net.Sockets;
 
 namespace Softswitch.OfAgent.Connections;
 
-/// <summary>A socket that listens, and whose accepting can pause: while another process takes it over, who connects waits in its backlog.</summary>
+/// <summary>A listening socket that can pause: while another process takes it over, peers that connect wait in its backlog.</summary>
 /// <remarks>Threads: one accepts; the rest is for any.</remarks>
 internal sealed class ListeningSocket : IDisposable
 {
@@ -17,7 +17,7 @@ internal sealed class ListeningSocket : IDisposable
     public ListeningSocket(Socket socket)
     {
         Socket = socket;
-        socket.Blocking = false; // whoever came may be gone, or another process's, by the time it is taken
+        socket.Blocking = false; // accept must not block: the peer may be gone by then, or another process has accepted it
     }
 
     public Socket Socket { get; }
@@ -39,7 +39,7 @@ internal sealed class ListeningSocket : IDisposable
                 _goesOn.Wait();
                 if (_disposed)
                 {
-                    break; // no call may be under way when the socket is disposed of: ending it would end the listening of others
+                    break; // no call may be under way at disposal: to end the call would shut the socket down for other processes, too
                 }
                 _ = Socket.Poll(-1, SelectMode.SelectRead);
                 if (AcceptWaiting() is { } accepted)
@@ -59,7 +59,7 @@ internal sealed class ListeningSocket : IDisposable
         return null;
     }
 
-    /// <summary>When this returns nobody is accepted any more, until <see cref="Resume"/>.</summary>
+    /// <summary>When this returns no peer is accepted any more, until <see cref="Resume"/>.</summary>
     public void Pause()
     {
         _goesOn.Reset();
@@ -75,7 +75,7 @@ internal sealed class ListeningSocket : IDisposable
         _goesOn.Set();
     }
 
-    /// <exception cref="SocketException">Nobody has connected, or is gone again.</exception>
+    /// <exception cref="SocketException">No peer has connected, or it is gone again.</exception>
     private Socket? AcceptWaiting()
     {
         lock (_accepting)

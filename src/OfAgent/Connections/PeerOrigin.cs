@@ -34,7 +34,7 @@ internal static class PeerOrigin
         }
     }
 
-    /// <summary>Whether it has sent something that nobody has read, and whether it has closed its end. One on a Unix socket that has sent something counts as there.</summary>
+    /// <summary>Whether the peer has sent unread bytes, and whether it has closed its end. On a Unix socket a peer with unread bytes counts as open.</summary>
     public static (bool HasSent, bool HasLeft) StateOf(Socket peer)
     {
         try

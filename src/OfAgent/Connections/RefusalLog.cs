@@ -1,6 +1,6 @@
 namespace Softswitch.OfAgent.Connections;
 
-/// <summary>Says that connections are refused or given up. Of each reason the first is said at once, then a line a minute, with how many there were: a flood must not fill the log.</summary>
+/// <summary>Logs refused and abandoned connections. The first of each reason is logged at once, later ones as a count once a minute.</summary>
 /// <remarks>Threads: any.</remarks>
 internal sealed class RefusalLog(Action<string> log, TimeProvider time)
 {
@@ -10,7 +10,7 @@ internal sealed class RefusalLog(Action<string> log, TimeProvider time)
     /// <summary>The channel is one too many.</summary>
     public const string NoDescriptor = "refused: the process has hardly any file descriptor left (see ulimit -n)";
 
-    /// <summary>It waited to be served, and others wanted its place.</summary>
+    /// <summary>The peer waited to be served, and had to leave its place to another.</summary>
     public const string TooManyWait = "refused: more peers connected at once than can wait to be served";
 
     public static readonly TimeSpan Interval = TimeSpan.FromMinutes(1);

@@ -1,9 +1,9 @@
 namespace Softswitch.OfAgent.Connections;
 
-/// <summary>Starts threads for connections, which must not take the last one: the runtime needs one for a signal, and ends the process if it gets none.</summary>
+/// <summary>Starts threads for connections, but never the last one: the runtime needs one to handle a signal, and ends the process if it gets none.</summary>
 internal static class ThreadStarter
 {
-    /// <returns>The thread, in the background; null if none is to be had, or no other beside it: the processes allowed, memory or file descriptors have run out.</returns>
+    /// <returns>A background thread; null if the system cannot start it and one more: processes, memory or file descriptors have run out.</returns>
     public static Thread? TryStart(string name, ThreadStart body)
     {
         using ManualResetEventSlim started = new();

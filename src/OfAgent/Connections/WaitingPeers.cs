@@ -24,8 +24,8 @@ internal sealed class WaitingPeers : IDisposable
     private readonly Dictionary<string, long> _turns = []; // when an origin was served last, by a count
     private long _turn;
 
-    /// <summary>One more waits.</summary>
-    /// <returns>Who is turned away for it, and is the caller's now; null for nobody.</returns>
+    /// <summary>Adds a peer that waits.</summary>
+    /// <returns>The peer that must leave for it, which the caller disposes of; null if there is room.</returns>
     public Socket? Add(Socket peer)
     {
         _peers.Add(new Waiting(peer, PeerOrigin.Of(peer)));
@@ -51,9 +51,9 @@ internal sealed class WaitingPeers : IDisposable
         return Remove(least!);
     }
 
-    /// <summary>Whose turn it is: the caller's now. One that has left without a word has no turn.</summary>
+    /// <summary>Takes the peer whose turn it is. A peer that has left without sending anything gets no turn.</summary>
     /// <param name="isKnown">Whether an origin (<see cref="PeerOrigin"/>) is a controller's, or was a good peer before.</param>
-    /// <returns>Null if nobody waits.</returns>
+    /// <returns>Null if no peer waits.</returns>
     public Socket? Take(Func<string, bool> isKnown)
     {
         while (_peers.Count > 0)
@@ -75,7 +75,7 @@ internal sealed class WaitingPeers : IDisposable
         _peers.Clear();
     }
 
-    /// <summary>The first of an origin that has said something and is there, else that is there, else that has said something.</summary>
+    /// <summary>The first peer of an origin that is open and has sent something; else the first open one; else the first that has sent something.</summary>
     private Socket? TakeOf(string origin)
     {
         Waiting? silent = null;

@@ -15,11 +15,11 @@ namespace Softswitch.OfAgent.Controllers;
 /// <remarks>
 /// Threads: one that accepts and one for each switch, born in the network namespace of the thread that calls <see cref="Start"/>. Handlers
 /// are called
-/// by the switches' threads under <see cref="HandlerLock"/>, one at a time for the whole controller: what they touch needs no lock of its
+/// by the switches' threads under <see cref="HandlerLock"/>, one at a time for the whole controller: their state needs no lock of its
 /// own.
-/// What they send, to whichever switch, goes out once all that a switch sent at a time is handled; a switch that does not read holds up no
+/// Messages that handlers send, to any switch, leave once all messages of one read are handled; a switch that does not read holds up no
 /// handlers.
-/// Memory is bounded: a framer for each switch, and what handlers cause by one read of at most 64 KiB.
+/// Memory is bounded: a framer for each switch, and the messages that handlers make for one read of at most 64 KiB.
 /// </remarks>
 public abstract class OfController : IDisposable
 {
@@ -55,7 +55,7 @@ public abstract class OfController : IDisposable
         _refusals = new RefusalLog(Log, TimeProvider.System);
     }
 
-    /// <summary>Held while a handler runs; to be taken by whoever else touches the controller's state.</summary>
+    /// <summary>Held while a handler runs. Other threads must take it before they touch the controller's state.</summary>
     public Lock HandlerLock { get; } = new();
 
     /// <summary>The TCP port it listens on, once started.</summary>
@@ -315,7 +315,7 @@ public abstract class OfController : IDisposable
     }
 
     /// <summary>
-    /// Handles what has come as a whole, and then sends what handlers had to say: a switch that asks much gets few, long answers.
+    /// Handles all complete messages, then sends the messages that handlers made: a switch that asks much gets its answers in few, long writes.
     /// </summary>
     /// <returns>Why the connection cannot go on; null if it can.</returns>
     private string? TakeAll(SwitchConnection connection, TimeoutStream stream, long now)

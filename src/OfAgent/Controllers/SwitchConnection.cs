@@ -11,7 +11,7 @@ namespace Softswitch.OfAgent.Controllers;
 /// <summary>A switch as a controller has it: what it said of itself, and messages to it.</summary>
 /// <remarks>
 /// Threads: any may send. Messages are gathered until <see cref="Flush"/>, which the controller calls after its handlers, or until
-/// there are 512 KiB of them, more than what one read of 64 KiB makes a handler say that answers each packet. Only whoever flushes
+/// there are 512 KiB of them: more than a handler sends that answers each packet of one read of 64 KiB. Only the thread that flushes
 /// waits for a switch that does not read, and no longer than the probe interval.
 /// </remarks>
 public sealed class SwitchConnection
@@ -40,7 +40,7 @@ public sealed class SwitchConnection
     /// <summary>The switch's address, for people.</summary>
     public string Peer => _channel.Peer;
 
-    /// <summary>For whatever the controller keeps of a switch, from its first message on; under the lock of the handlers.</summary>
+    /// <summary>The controller's own state of the switch, from its first message on; under the lock of the handlers.</summary>
     public object? State { get; set; }
 
     internal IChannel Channel => _channel;
@@ -112,12 +112,12 @@ public sealed class SwitchConnection
         }
     }
 
-    /// <summary>Sends what is gathered. To a switch that is gone it is lost, and the thread that reads reports the end.</summary>
+    /// <summary>Sends the gathered messages. If the switch is gone they are lost, and the reading thread reports the end.</summary>
     public void Flush()
     {
         if (Volatile.Read(ref _gathered).Length == 0)
         {
-            return; // what this thread gathered it sees; what another does, that one sends
+            return; // this thread sees all messages that it gathered; another thread sends its own
         }
         lock (_writing)
         {
