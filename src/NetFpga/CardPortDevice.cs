@@ -6,8 +6,8 @@ namespace Softswitch.NetFpga;
 
 /// <summary>A card's port as a port of the switch: packets by its interface, which is the card's queue to and from the host; statistics and link by its registers.</summary>
 /// <remarks>
-/// The MAC counts what passes its wire, whether the card forwarded it or the host: so it tells all of the port's packets, and what workers count is not
-/// added. The card finishes no checksums and cuts no segments. The link is the PHY's: whether the interface's carrier follows it depends on
+/// The MAC counts all frames on its wire, forwarded by the card or by the host. So its counters cover all of the port's packets, and the workers'
+/// counts are not added. The card finishes no checksums and cuts no segments. The link is the PHY's: whether the interface's carrier follows it depends on
 /// how the bitfile was loaded. Longest packet: 1986 bytes of payload, as its driver says.
 /// </remarks>
 internal sealed class CardPortDevice : IPortDevice
@@ -20,7 +20,7 @@ internal sealed class CardPortDevice : IPortDevice
     private readonly uint _phyStatus;
     private long _polledAt;
 
-    /// <param name="device">The interface, this one's to dispose of from now on; its own counters and carrier are not asked.</param>
+    /// <param name="device">The interface. This object disposes of it, and ignores its counters and carrier.</param>
     /// <param name="port">Of the card, 0 to 3.</param>
     /// <exception cref="RegisterAccessException">The card does not answer; the interface stays the caller's.</exception>
     public CardPortDevice(IPortDevice device, IRegisterAccess registers, int port)
@@ -72,7 +72,7 @@ internal sealed class CardPortDevice : IPortDevice
         return counters;
     }
 
-    /// <summary>Does something that makes the card's counters begin at 0 again, without what they counted being lost or counted twice.</summary>
+    /// <summary>Runs an action that sets the card's counters to 0. No counts are lost or added twice.</summary>
     public void CountThrough(Action reset) => _mac.CountThrough(reset);
 
     public void SetAdministrativeState(bool up) => _interface.SetAdministrativeState(up);

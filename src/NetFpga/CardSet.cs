@@ -6,7 +6,7 @@ using Softswitch.Ports.Specs;
 
 namespace Softswitch.NetFpga;
 
-/// <summary>The cards of a switch, for whoever opens ports by name.</summary>
+/// <summary>The cards of a switch, from which ports are opened by name.</summary>
 /// <remarks>Threads: any; disposing comes last, after the ports.</remarks>
 internal sealed class CardSet : IDisposable
 {
@@ -26,7 +26,7 @@ internal sealed class CardSet : IDisposable
 
     /// <summary>Opens a port of a card; see <see cref="NetFpgaCard.OpenPort"/>.</summary>
     /// <param name="number">The number the port will have.</param>
-    /// <param name="beside">The port whose worker has to serve this one too; null if any may.</param>
+    /// <param name="beside">The port whose worker must serve this port too; null if any worker may.</param>
     /// <exception cref="PortException">There is no such card, or it cannot be opened.</exception>
     public IPortDevice OpenPort(ushort number, PortSpec spec, out ushort? beside)
     {

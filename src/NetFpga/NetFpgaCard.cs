@@ -11,14 +11,14 @@ using Softswitch.Ports.Specs;
 
 namespace Softswitch.NetFpga;
 
-/// <summary>A card in use: its registers, and its four interfaces as ports. From the opening on it holds the reserved rows, and nothing else until somebody writes it.</summary>
+/// <summary>A card in use: its registers, and its four interfaces as ports. Once opened, it holds only the reserved rows until an offload adds more.</summary>
 /// <remarks>Threads: opening and disposing one at a time; <see cref="Registers"/> any.</remarks>
 internal sealed class NetFpgaCard : IDisposable
 {
-    // What the reference driver waits after a reset.
+    // The reference driver waits so long after a reset.
     private static readonly TimeSpan ResetTime = TimeSpan.FromSeconds(2);
 
-    // What the hardware needs to zero its SRAM is 4.2 ms. If a card needs more, the reserved rows do not hold, and it is tried again.
+    // The hardware needs 4.2 ms to zero its SRAM. If a card needs longer, the reserved rows do not hold, and opening tries again.
     private static readonly TimeSpan ShortResetTime = TimeSpan.FromMilliseconds(20);
 
     private readonly CardSpec _spec;
@@ -39,7 +39,7 @@ internal sealed class NetFpgaCard : IDisposable
     /// <summary>Its interfaces are nf2cN for this N and the next three.</summary>
     public int FirstInterface { get; }
 
-    /// <summary>For all users of the card; sequences of accesses are to be one user's. Disposing of it does nothing.</summary>
+    /// <summary>The registers for all users of the card. Only one user may need accesses in sequence. Disposing of it does nothing.</summary>
     public IRegisterAccess Registers => _registers;
 
     public CardLayout Layout { get; private set; }
@@ -77,7 +77,7 @@ internal sealed class NetFpgaCard : IDisposable
     /// <summary>An interface of the card as a port of the switch.</summary>
     /// <param name="index">Of the interface, as in its name.</param>
     /// <param name="number">The number the port will have.</param>
-    /// <param name="beside">The port whose worker has to serve this one too; null if any may.</param>
+    /// <param name="beside">The port whose worker must serve this port too; null if any worker may.</param>
     /// <exception cref="PortException">It cannot be opened.</exception>
     public IPortDevice OpenPort(int index, ushort number, out ushort? beside)
     {
@@ -167,7 +167,7 @@ internal sealed class NetFpgaCard : IDisposable
         }
     }
 
-    /// <param name="name">Of the interface; empty for none: no link, nothing comes, and what is sent is gone.</param>
+    /// <param name="name">The interface's name. If empty there is no interface: no link, no frames received, and frames sent are lost.</param>
     private static IPortDevice OpenWire(string name, string netdev) => name.Length == 0
         ? new NullPort("nothing") { Backend = "not plugged in", HardwareAddress = LocalMacAddress.For(netdev), IsUp = false }
         : AfPacketPort.Open($"wire {name}", name);

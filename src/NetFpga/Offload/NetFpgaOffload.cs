@@ -6,15 +6,15 @@ using Softswitch.NetFpga.Registers;
 
 namespace Softswitch.NetFpga.Offload;
 
-/// <summary>Keeps a NetFPGA card in step with the switch's flow table: as much of it as the card can do, everything else to the host.</summary>
+/// <summary>Copies as much of the switch's flow table to a NetFPGA card as the card can execute. All other frames go to the host.</summary>
 /// <remarks>
-/// <see cref="Placement"/> says what the card should hold, <see cref="CardSlots"/> and <see cref="CardRows"/> get it there, <see cref="CardResetDetector"/> tells whether
-/// it is still there. A register that fails ends forwarding by the card: what may be in its tables is cleared, rows before slots and
-/// from the bottom up, so that nothing is exposed, and from then on all frames go to the host until the card answers again. A card that cannot even be cleared goes on
-/// forwarding by its last tables; it is tried again and again, and the log says so.
+/// <see cref="Placement"/> plans the card's tables, <see cref="CardSlots"/> and <see cref="CardRows"/> write them, <see cref="CardResetDetector"/> checks that
+/// the card still has them. If a register access fails, the card forwards nothing more: its tables are cleared, rows before slots and from the bottom up,
+/// so that no frame meets an entry that a cleared one shielded. All frames go to the host until the card answers again. If the tables cannot be
+/// cleared either, the card goes on forwarding by them; the switch tries again and again, and logs that.
 /// <para>
-/// A card that is out of step (<see cref="PipelineSyncMonitor"/>) is reset, and its tables are written again. Any host can bring that about with one frame, so a card to
-/// which it happens again and again gets its flows back after ever longer pauses only; it is four interfaces meanwhile.
+/// A card that is out of step (<see cref="PipelineSyncMonitor"/>) is reset, and its tables are written again. Any host can cause that with one frame. So if
+/// it happens again and again, the card gets its flows back after ever longer pauses; meanwhile it is four plain interfaces.
 /// </para>
 /// </remarks>
 internal sealed class NetFpgaOffload : IFlowOffload
@@ -25,13 +25,13 @@ internal sealed class NetFpgaOffload : IFlowOffload
 
     private const int SliceMilliseconds = 100;
 
-    /// <summary>How often it is looked whether the card is in step.</summary>
+    /// <summary>Milliseconds between two checks whether the card is in step.</summary>
     private const int StepMilliseconds = 200;
 
-    /// <summary>A card that was in step for so long gets its flows back at once if it is not any more.</summary>
+    /// <summary>If the card was in step for so long before it is reset, it gets its flows back at once.</summary>
     private const int CalmMilliseconds = 120_000;
 
-    /// <summary>Flows without a slot that are tried again, in each slice.</summary>
+    /// <summary>Flows without a slot that the switch tries to place again, in each slice.</summary>
     private const int Retries = 256;
 
     private readonly IRegisterAccess _registers;
@@ -59,7 +59,7 @@ internal sealed class NetFpgaOffload : IFlowOffload
     private long? _mended;
 
     /// <summary>Takes the card over: writes the reserved rows and empties its tables. Does not throw: a card that fails is tried again by <see cref="Service"/>.</summary>
-    /// <param name="registers">Not disposed here: it is the card owner's. While this lives, nobody else may write to tables and statistics.</param>
+    /// <param name="registers">Disposed by the card's owner. As long as this object lives, no other code may write to tables and statistics.</param>
     /// <param name="switchPortNumbers">The switch's numbers of card ports 0 to 3; 0 for one that is no port of the switch.</param>
     /// <param name="log">Takes a line for people.</param>
     /// <param name="reset">Resets the card and returns when it takes writes again; null: by the register alone.</param>
@@ -90,7 +90,7 @@ internal sealed class NetFpgaOffload : IFlowOffload
 
     public OffloadLevel Level { get; }
 
-    /// <summary>Why nothing is forwarded by the card at the moment, for people; null if something may be.</summary>
+    /// <summary>Why the card forwards no flow at the moment, for people; null if it may forward.</summary>
     public string? IdleReason => _failure ?? _suspended ?? (_isServing ? null : OutOfStepReason);
 
     /// <summary>Rows in use of the 24.</summary>
@@ -186,13 +186,13 @@ internal sealed class NetFpgaOffload : IFlowOffload
         return _failure != null ? CardPoller.RowMilliseconds : _slots.Used > 0 ? SliceMilliseconds : StepMilliseconds;
     }
 
-    /// <summary>Every flow in force and what the card does about it, by id.</summary>
-    /// <summary>Where one flow is; null for one it was not told of.</summary>
+    /// <summary>One flow in force and its place on the card; null for an unknown id.</summary>
     public OffloadedFlow? Describe(uint id) => _flows.TryGetValue(id, out CardFlow? flow) ? Describe(flow) : null;
 
+    /// <summary>Every flow in force and its place on the card, by id.</summary>
     public IReadOnlyList<OffloadedFlow> Describe() => [.. _flows.Values.OrderBy(flow => flow.Id).Select(Describe)];
 
-    /// <summary>Asks the card what the rows in use counted, each since it was put in.</summary>
+    /// <summary>Reads the hits of the rows in use, each counted since the row was put in.</summary>
     public IReadOnlyDictionary<int, CardHits> PollRowHits()
     {
         Guarded(_rows.Poll);
@@ -213,8 +213,8 @@ internal sealed class NetFpgaOffload : IFlowOffload
 
     private CardFlow? Find(uint id) => _flows.GetValueOrDefault(id) ?? _removed.GetValueOrDefault(id);
 
-    /// <summary>Brings the card to what is planned.</summary>
-    /// <param name="removed">The flow that left the table, if that is what happened.</param>
+    /// <summary>Writes the planned changes to the card.</summary>
+    /// <param name="removed">The flow that was removed from the table, if any.</param>
     private void Update(CardFlow? removed = null)
     {
         WriteChanges(removed);
@@ -224,7 +224,7 @@ internal sealed class NetFpgaOffload : IFlowOffload
         }
     }
 
-    /// <summary>Slots first: a flow that left the rows for a slot must be there before.</summary>
+    /// <summary>Writes slots before rows: a flow that moves from a row to a slot must be in the slot before its row goes.</summary>
     private void WriteChanges(CardFlow? removed)
     {
         IReadOnlyList<SlotChange> changes = _placement.TakeChanges();
@@ -246,7 +246,7 @@ internal sealed class NetFpgaOffload : IFlowOffload
         });
     }
 
-    /// <summary>Reserved rows before anything else (docs/netfpga-hardware.md, rule 5); then the tables are empty, whatever they held before, and flows come in.</summary>
+    /// <summary>Reserved rows before anything else (docs/netfpga-hardware.md, rule 5); then it empties the tables and writes the flows.</summary>
     private void Prepare()
     {
         _watch.WriteReservedRows();
@@ -258,7 +258,7 @@ internal sealed class NetFpgaOffload : IFlowOffload
         }
     }
 
-    /// <summary>Everything that is planned onto the card: slots, then rows from the top.</summary>
+    /// <summary>Writes all planned flows to the card: slots, then rows from the top.</summary>
     private void Serve()
     {
         if (_isServing)
@@ -276,7 +276,7 @@ internal sealed class NetFpgaOffload : IFlowOffload
         _isServing = true;
     }
 
-    /// <summary>All flows off the card: rows from the bottom, then the slots that shielded their frames from them.</summary>
+    /// <summary>Takes all flows off the card: rows from the bottom, then the slots, which shield their frames from the rows until then.</summary>
     private void Withdraw()
     {
         _isServing = false;
@@ -340,7 +340,7 @@ internal sealed class NetFpgaOffload : IFlowOffload
         Prepare();
     }
 
-    /// <summary>A card that only lost tables counts on, and may be out of step.</summary>
+    /// <summary>Begins the step check anew after a reset. A card that only lost its tables goes on counting, and may be out of step.</summary>
     private void BeginIfReset()
     {
         if (_watch.WasReset())
@@ -350,8 +350,8 @@ internal sealed class NetFpgaOffload : IFlowOffload
     }
 
     /// <summary>
-    /// Takes what the tables counted, empties them by a reset, which brings the card into step, and writes them again. What was counted is right: out of step
-    /// frames meet the right entries, and only what is done with them is another's.
+    /// Reads the tables' counters, resets the card, which empties the tables and brings it into step, and writes them again. The counters are right:
+    /// out of step, a frame hits the right entry, and only gets the action of another frame.
     /// </summary>
     private void Mend(long now)
     {
@@ -398,7 +398,7 @@ internal sealed class NetFpgaOffload : IFlowOffload
 
     private void Log(string line) => _log($"NetFPGA card ({_registers.Transport}): {line}");
 
-    /// <summary>Does something with registers; if one fails, the card is left out.</summary>
+    /// <summary>Runs an action on registers. If an access fails, the card is taken out of use.</summary>
     private void Guarded(Action action)
     {
         try
@@ -411,7 +411,7 @@ internal sealed class NetFpgaOffload : IFlowOffload
         }
     }
 
-    /// <summary>What is half written may be anything (docs/netfpga-hardware.md, rule 15): everything leaves the card, and the software forwards alone.</summary>
+    /// <summary>A half-written entry may do anything (docs/netfpga-hardware.md, rule 15): all flows leave the card, and the software forwards alone.</summary>
     private void Fail(string message, long now)
     {
         bool isNew = _failure == null;
@@ -433,7 +433,7 @@ internal sealed class NetFpgaOffload : IFlowOffload
         }
     }
 
-    /// <returns>Milliseconds until the next time.</returns>
+    /// <returns>Milliseconds until the next try.</returns>
     private int Retry(long now)
     {
         if (_backoff.Remaining(now) is int remaining and > 0)

@@ -1,6 +1,6 @@
 namespace Softswitch.NetFpga.Registers;
 
-/// <summary>What a row or slot counted.</summary>
+/// <summary>The counters of a row or slot.</summary>
 internal readonly record struct CardHits(ulong Packets, ulong Bytes);
 
 /// <summary>A row of the wildcard table and its place.</summary>
@@ -21,10 +21,10 @@ internal sealed record CardTables(IReadOnlyList<CardRow> Rows, IReadOnlyList<Car
     private const uint ActiveBit = 0x80000000;
     private const uint PacketBits = 0x01ffffff;
 
-    /// <summary>Reads both tables. It takes the read-row register, which replaces the staging words: for whoever drives the card only.</summary>
-    /// <param name="rowHits">What rows counted, by whoever drives the card and accumulates their counters. For others, or with null, the card's 32 bits are read.</param>
+    /// <summary>Reads both tables. It uses the read-row register, which overwrites the staging words: only the owner of the tables may call this.</summary>
+    /// <param name="rowHits">The owner's accumulated hits of rows. For rows not in it, or if it is null, the card's 32-bit counters are read.</param>
     /// <param name="slotHits">
-    /// Slots in use with what they counted, likewise. Null: all slots are searched, and their counters read from the card, which clears them there.
+    /// The slots in use with their accumulated hits. If null, all slots are searched, and their counters read from the card, which clears them there.
     /// </param>
     /// <exception cref="RegisterAccessException">The card does not answer.</exception>
     public static CardTables Read(IRegisterAccess card, IReadOnlyDictionary<int, CardHits>? rowHits = null, IReadOnlyDictionary<int, CardHits>? slotHits = null)

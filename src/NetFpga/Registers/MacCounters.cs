@@ -2,7 +2,7 @@ using Softswitch.Datapath.Ports;
 
 namespace Softswitch.NetFpga.Registers;
 
-/// <summary>What a port's MAC counted since the port was opened: 32-bit registers, the fastest of which wraps in 34 seconds, added up to 64 bits.</summary>
+/// <summary>The MAC's counts since the port was opened. Its 32-bit registers, the fastest of which wraps in 34 seconds, are added up to 64 bits.</summary>
 /// <remarks>Threads: any, under a lock of its own.</remarks>
 internal sealed class MacCounters
 {
@@ -42,7 +42,7 @@ internal sealed class MacCounters
         }
     }
 
-    /// <summary>Does something that makes the registers begin at 0 again, and lets nobody read them in between.</summary>
+    /// <summary>Runs an action that sets the registers to 0. No other thread reads them meanwhile.</summary>
     public void CountThrough(Action reset)
     {
         lock (_lock)

@@ -2,8 +2,8 @@ namespace Softswitch.NetFpga.Registers;
 
 /// <summary>A card's registers for several threads: one access at a time.</summary>
 /// <remarks>
-/// Sequences that belong together, those of the staging words, are their one user's affair: ports read nothing but counters and link states.
-/// Not disposing is the users' share: the card's owner closes what is behind.
+/// It does not keep sequences of accesses together. Only one user has any, by the staging words; ports read only counters and link states.
+/// Users do not dispose of the registers: the card's owner does.
 /// </remarks>
 internal sealed class SharedRegisters(IRegisterAccess inner) : IRegisterAccess
 {

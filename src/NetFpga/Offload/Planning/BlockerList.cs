@@ -3,10 +3,10 @@ using Softswitch.NetFpga.Registers;
 namespace Softswitch.NetFpga.Offload.Planning;
 
 /// <summary>The flows in software above a candidate that match some of its frames: each needs a punt row before the candidate may have rows.</summary>
-/// <remarks>Kept up to date by what comes and goes, so that a flow-mod costs a test for each of the few candidates, not a walk through the table.</remarks>
+/// <remarks>Each added or removed flow updates it. So a flow-mod costs one test for each of the few candidates, not a walk through the table.</remarks>
 internal sealed class BlockerList
 {
-    /// <summary>With more the candidate can have no rows: every blocker needs at least one.</summary>
+    /// <summary>The greatest number of blockers. With more the candidate can have no rows, as every blocker needs at least one.</summary>
     private const int Capacity = CardRegisters.FirstReservedRow - 1;
 
     private readonly List<CardFlow> _flows = new(Capacity);
@@ -20,7 +20,7 @@ internal sealed class BlockerList
     /// <summary>There are more than <see cref="Flows"/> holds.</summary>
     public bool IsOverfull { get; private set; }
 
-    /// <param name="software">Everything that is not the card's, by rank.</param>
+    /// <param name="software">All flows in software, by rank.</param>
     public static BlockerList Find(CardFlow candidate, SortedSet<CardFlow> software)
     {
         BlockerList list = new();

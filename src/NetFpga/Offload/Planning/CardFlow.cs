@@ -4,7 +4,7 @@ using Softswitch.NetFpga.Registers;
 
 namespace Softswitch.NetFpga.Offload.Planning;
 
-/// <summary>One entry of the software's flow table, what the card could make of it, and what the card counted for it.</summary>
+/// <summary>One entry of the software's flow table, its images for the card, and the card's counts for it.</summary>
 internal sealed class CardFlow
 {
     private readonly FlowKey _key;
@@ -28,7 +28,7 @@ internal sealed class CardFlow
         Ports = ports;
     }
 
-    /// <summary>Something above the table that one port's frames must meet in software.</summary>
+    /// <summary>A guard above the table: matching frames of one port must go to software.</summary>
     public static CardFlow Guard(in FlowKey key, in FlowKey mask, int port, int number) =>
         new(FlowClass.Guard, key, mask, (byte)(1 << port)) { Sequence = (ulong)number, PuntPorts = (byte)(1 << port) };
 
@@ -46,7 +46,7 @@ internal sealed class CardFlow
 
     public FlowAction[] Actions { get; set; } = [];
 
-    /// <summary>Card ports whose frames it can match, a bit each. 0: it is no business of the card.</summary>
+    /// <summary>Card ports whose frames it can match, a bit each. 0: no frames of the flow come by the card.</summary>
     public byte Ports { get; }
 
     /// <summary>Card ports whose frames must be punted where a lower row would take them from this flow.</summary>
@@ -113,7 +113,7 @@ internal sealed class CardFlow
     public bool RanksAbove(CardFlow other) => RankComparer.Instance.Compare(this, other) < 0;
 }
 
-/// <summary>What stands above what, whatever the priority.</summary>
+/// <summary>Classes of flows; each class ranks above the next one, whatever the priority.</summary>
 internal enum FlowClass
 {
     /// <summary>What frames meet before the table.</summary>
@@ -124,7 +124,7 @@ internal enum FlowClass
     Wildcard,
 }
 
-/// <summary>What a flow is to the card.</summary>
+/// <summary>The place that a flow may have on the card.</summary>
 internal enum FlowRole
 {
     /// <summary>None of its frames can come by the card.</summary>

@@ -5,10 +5,11 @@ using Softswitch.NetFpga.Registers;
 
 namespace Softswitch.NetFpga.Offload.Planning;
 
-/// <summary>The software's table to what the card should hold: exact slots and rows. Knows no registers.</summary>
+/// <summary>Plans the exact slots and rows of the card from the software's flow table. It knows no registers.</summary>
 /// <remarks>
-/// Every flow without wildcards that can come by the card has a slot if there is room: as itself, or, if it is the software's, as a punt, so that no row
-/// takes its frames. Punts give way to flows that the card can forward. Rows are <see cref="RowPlanner"/>'s affair; flows that found no slot are to it as others in software.
+/// Every flow without wildcards whose frames can come by the card gets a slot if there is room. If the flow stays in software, its slot punts its frames to the
+/// host, so that no row takes them. Punts give way to flows that the card can forward. <see cref="RowPlanner"/> plans the rows; to it a flow without a
+/// slot is a flow in software.
 /// </remarks>
 internal sealed class Placement
 {
@@ -65,7 +66,7 @@ internal sealed class Placement
             Add(flow);
             if (_exchange != null)
             {
-                // Before, its frames were the software's; they remain it until it has its slot.
+                // The software forwarded its frames before, and goes on until the flow has its slot.
                 flow.Role = FlowRole.Software;
                 _rows.AddSoftware(flow);
             }
@@ -167,8 +168,8 @@ internal sealed class Placement
     }
 
     /// <summary>
-    /// The second half of an exchange, once the card holds <see cref="Rows"/>, which shield the punt's frames from then on: its slot goes to the flow that the
-    /// card can forward. In one step there would be a moment in which lower rows take them.
+    /// The second half of an exchange. The card holds <see cref="Rows"/> now, which shield the punt's frames, so its slot goes to the flow that the card
+    /// can forward. In a single step, lower rows would take the punt's frames for a moment.
     /// </summary>
     /// <returns>Whether there was one: slots, and perhaps rows, changed.</returns>
     public bool TryEndExchange()
@@ -215,7 +216,7 @@ internal sealed class Placement
         }
     }
 
-    /// <summary>A punt in the way of a flow that the card can forward becomes the rows' affair; see <see cref="TryEndExchange"/>.</summary>
+    /// <summary>Gives a punt that is in the way of a forwardable flow to the row planner; see <see cref="TryEndExchange"/>.</summary>
     private bool TryBeginExchange(CardFlow flow)
     {
         if (flow.SlotPunts || Slots.FindInTheWay(flow, known => known.SlotPunts) is not CardFlow punt)
@@ -280,7 +281,7 @@ internal sealed class Placement
         }
     }
 
-    /// <summary>What frames meet before the table: closed ports, and in strict mode 802.3 frames, which the card takes for others.</summary>
+    /// <summary>Guards, which frames meet before the table: for closed ports, and in strict mode for 802.3 frames, which the card takes for others.</summary>
     private void AddGuards()
     {
         for (int port = 0; port < CardPort.Count; port++)

@@ -3,11 +3,12 @@ using Softswitch.NetFpga.Registers;
 
 namespace Softswitch.NetFpga.Offload.Planning;
 
-/// <summary>Which flows with wildcards get rows, and which rows the others need to be punted by (docs/netfpga-hardware.md, rules 1, 2, 4 and 16).</summary>
+/// <summary>Decides which flows with wildcards get rows, and which punt rows the other flows need (docs/netfpga-hardware.md, rules 1, 2, 4 and 16).</summary>
 /// <remarks>
-/// Rows are given by falling rank. A candidate, a flow that the card could do, gets its rows if there is room for them and for the punt rows of every flow above
-/// it that is in software and matches some of its frames; flows that were passed over before are among these. A flow that does not fit is skipped,
-/// and after <see cref="MaxPassedOver"/> of these the search ends. So above each row of a flow everything is in hardware, disjoint from it, or punted, and every packet that hits one of its rows is the flow's.
+/// The planner gives rows by falling rank. A candidate is a flow that the card could execute. It gets its rows if there is room for them and for the punt rows
+/// of every software flow above it that matches some of its frames; skipped candidates are software flows, too. A flow that does not fit is skipped,
+/// and after <see cref="MaxPassedOver"/> of these the search ends. So every flow above a flow's row is in hardware,
+/// disjoint from it or punted, and every packet that hits the row belongs to its flow.
 /// <para>
 /// The result depends on the table alone, not on how it came about. A change costs a test against each candidate the search looked at, at
 /// most 24 and <see cref="MaxPassedOver"/>; if one of them is concerned, the search is done again, with tests among these. Only a candidate
@@ -34,7 +35,7 @@ internal sealed class RowPlanner(FlowTranslator translator)
     /// <summary>The rows, highest first.</summary>
     public IReadOnlyList<RowItem> Rows { get; private set; } = [];
 
-    /// <summary>A flow that the card can do came, or changed what its rows are.</summary>
+    /// <summary>A flow that the card can execute was added, or its rows changed.</summary>
     public void AddCandidate(CardFlow flow)
     {
         _candidates.Add(flow);
@@ -49,7 +50,7 @@ internal sealed class RowPlanner(FlowTranslator translator)
         _changed |= flow.Blockers != null || flow == _end;
     }
 
-    /// <summary>A flow came that is in software, or a guard.</summary>
+    /// <summary>A software flow or a guard was added.</summary>
     public void AddSoftware(CardFlow flow)
     {
         _software.Add(flow);
@@ -76,7 +77,7 @@ internal sealed class RowPlanner(FlowTranslator translator)
     public void Invalidate() => _changed = true;
 
     /// <summary>Brings <see cref="Rows"/> up to date.</summary>
-    /// <returns>Whether there was anything to do.</returns>
+    /// <returns>Whether the rows may have changed.</returns>
     public bool Plan()
     {
         if (!_changed)
@@ -176,7 +177,7 @@ internal sealed class RowPlanner(FlowTranslator translator)
 
 /// <summary>A row as planned: the flow it stands for and its image. Which row of the card it gets is decided when it is written.</summary>
 /// <param name="Port">Card port whose frames it matches; null for all of them.</param>
-/// <param name="IsPunt">It gives the flow's frames to the software: its hits are none of hardware.</param>
+/// <param name="IsPunt">The row gives the flow's frames to the software, so its hits do not count as the card's.</param>
 internal sealed record RowItem(CardFlow Flow, int? Port, bool IsPunt, RowImage Image)
 {
     /// <summary>Whether it is the same row, if perhaps with another action.</summary>

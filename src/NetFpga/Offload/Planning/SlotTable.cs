@@ -5,10 +5,10 @@ namespace Softswitch.NetFpga.Offload.Planning;
 /// <summary>A flow of a slot goes to its other one, to make room.</summary>
 internal readonly record struct SlotMove(CardFlow Flow, int From, int To);
 
-/// <summary>Which flow has which slot of the exact table: two places each, and who is in the way moves to its other one.</summary>
+/// <summary>Assigns slots of the exact table to flows. Each flow has two possible slots; a flow in the way moves to its other slot.</summary>
 /// <remarks>
-/// The flows of a slot have one other place each, so from either place of a new flow there is one path of moves: it ends at a free slot, or nowhere. The shorter of the two
-/// is taken. Without a limit on their length this places as many flows as can be placed at all without taking one out.
+/// A flow in a slot can only move to its other slot. So from each of the two slots of a new flow there is one path of moves, which ends at a free slot or
+/// never. The shorter path is taken. Without a limit on the length, this places every flow that can be placed without removing another.
 /// </remarks>
 internal sealed class SlotTable
 {

@@ -2,7 +2,7 @@ using Softswitch.NetFpga.Registers;
 
 namespace Softswitch.NetFpga.Offload.Writing;
 
-/// <summary>The regular looks at tables in force: counters before they overflow, and entries that another program changed.</summary>
+/// <summary>Polls the tables in force: reads counters before they overflow, and finds entries that another program changed.</summary>
 /// <param name="log">Takes a line for people.</param>
 internal sealed class CardPoller(CardRows rows, CardSlots slots, Action<string> log)
 {

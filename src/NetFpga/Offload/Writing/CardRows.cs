@@ -3,15 +3,15 @@ using Softswitch.NetFpga.Registers;
 
 namespace Softswitch.NetFpga.Offload.Writing;
 
-/// <summary>Rows 0 to 23 of the card: what is in them, how they become others, what they counted.</summary>
+/// <summary>Rows 0 to 23 of the card: their content, the steps to new content, and their counters.</summary>
 /// <remarks>
-/// From old rows A to new rows B (docs/netfpga-hardware.md, rules 2 and 11): first what is new in B is put in from the top down, each between its neighbours of B, then what is only in A is taken out from
-/// the bottom up. Between the two the card holds a superset of both in which both keep their order, so the first row that a frame hits is
-/// either the first of A that it hits or the first of B: before the last write it was treated as by the old table or as by the new one, never as by a
-/// third. If both do not fit together, rows of A leave first, from the bottom up, and their frames go to the software meanwhile.
+/// From old rows A to new rows B (docs/netfpga-hardware.md, rules 2 and 11): first the rows that are new in B are put in from the top down, each between its
+/// neighbours of B; then the rows that are only in A are taken out from the bottom up. In between the card holds the rows of both, each in order. So the
+/// first row that a frame hits is its first hit in A or its first hit in B: at any time the old or the new table applies to it, never a third.
+/// If both do not fit together, rows of A leave first, from the bottom up, and their frames go to the software meanwhile.
 /// <para>
-/// A row that only gets another action is committed in place. A row moves by a copy into the free neighbour, after which the old place is made to match
-/// nothing. What a row counted is read when it matches nothing and the pipeline ran dry, so that no hit is lost or counted for the next one.
+/// A row that only gets another action is committed in place. A row moves by a copy into the free neighbour; then the old place is made to match
+/// nothing. A row's counters are read once it matches nothing and the pipeline ran dry, so that no hit is lost or counted for the next row.
 /// </para>
 /// <para>Register writes: 29 for a row put in, 27 for one taken out, 27 for another action, 32 for a move by one.</para>
 /// </remarks>
@@ -28,10 +28,10 @@ internal sealed class CardRows(IRegisterAccess registers, CardLayout layout, Act
 
     private enum State : byte
     {
-        /// <summary>It may match frames.</summary>
+        /// <summary>The row may match frames.</summary>
         Unknown,
 
-        /// <summary>It matches none, but is not empty.</summary>
+        /// <summary>The row matches no frame, but is not empty.</summary>
         Hidden,
 
         Empty,
@@ -39,16 +39,16 @@ internal sealed class CardRows(IRegisterAccess registers, CardLayout layout, Act
 
     public RowItem? this[int row] => _items[row];
 
-    /// <summary>What a planned row counted as of the last <see cref="Poll(int)"/>, since it was put in and wherever it was meanwhile.</summary>
+    /// <summary>The hits of a planned row as of the last <see cref="Poll(int)"/>, since it was put in; they survive moves.</summary>
     public CardHits Hits(int row) => _hits[row];
 
     public int Used => _items.Count(item => item != null);
 
-    /// <summary>Rows that may be in force against all intents, after a failure.</summary>
+    /// <summary>Rows that may still be in force after a failure, although they should not.</summary>
     public int MayBeUsedCount => _states.Count(state => state == State.Unknown);
 
-    /// <summary>Brings the card to the rows, highest first.</summary>
-    /// <param name="removed">A flow that left the table: its rows can go first, since nothing below them is shielded by it any more.</param>
+    /// <summary>Writes new rows, highest first.</summary>
+    /// <param name="removed">A flow that left the table. Its rows can go first, since they need not shield the rows below any more.</param>
     public void Apply(IReadOnlyList<RowItem> rows, CardFlow? removed)
     {
         ClearFromBottom(item => removed != null && ReferenceEquals(item.Flow, removed));
@@ -73,7 +73,7 @@ internal sealed class CardRows(IRegisterAccess registers, CardLayout layout, Act
         }
     }
 
-    /// <summary>The card lost its tables, or someone else wrote them: what it counted is taken, what is in its rows is unknown from now on.</summary>
+    /// <summary>The card lost its tables, or someone else wrote them: takes the counters, and treats the content of all rows as unknown from now on.</summary>
     public void Invalidate()
     {
         for (int row = 0; row < Count; row++)
@@ -148,7 +148,7 @@ internal sealed class CardRows(IRegisterAccess registers, CardLayout layout, Act
         return row;
     }
 
-    /// <summary>Puts a row between its neighbours: into the middle of the gap if there is one, or so far up that those that follow fit behind it.</summary>
+    /// <summary>Puts a row between its neighbours: into the middle of a gap, or so far up that the following new rows fit behind it.</summary>
     private int Insert(IReadOnlyList<RowItem> rows, int index, int above)
     {
         int next = index + 1;
@@ -164,7 +164,8 @@ internal sealed class CardRows(IRegisterAccess registers, CardLayout layout, Act
         return target;
     }
 
-    /// <summary>Moves what stands between two full neighbours and the nearest free row, from the free end (docs/netfpga-hardware.md, rule 2); returns the row that becomes free.</summary>
+    /// <summary>Makes a free row between two neighbours: moves the rows up to the nearest free one, from its end (docs/netfpga-hardware.md, rule 2).</summary>
+    /// <returns>The row that becomes free.</returns>
     private int ShiftApart(int above, int below)
     {
         int up = Array.FindLastIndex(_items, Math.Max(above, 0), Math.Max(above, 0) + 1, item => item == null);

@@ -4,13 +4,14 @@ using Softswitch.NetFpga.Registers;
 
 namespace Softswitch.NetFpga.Offload.Writing;
 
-/// <summary>The exact table of the card: what is in it, how it becomes another, what it counted.</summary>
+/// <summary>The exact table of the card: its content, the steps to new content, and its counters.</summary>
 /// <remarks>
-/// A slot takes its frames at once when the word with the active bit is written, and gives them up at once when that is written 0 (docs/netfpga-hardware.md, rule 11). While a rewrite
-/// is exchanged the slot punts: falling to the rows would be wrong. A flow moves by a copy into its other slot; while both are there they are alike.
+/// A slot begins to match at once when the word with the active bit is written, and ends at once when that word is written 0 (docs/netfpga-hardware.md,
+/// rule 11). While a rewrite is replaced the slot punts, as its frames must not fall to the rows. A flow moves by a copy into its other slot; both are
+/// equal for that time.
 /// <para>
-/// Hits of a slot that punts are the software's to count, so counters are taken just before a slot begins to forward and just after it stops. Frames that come between the two
-/// accesses, in a microsecond or two, are counted by both sides; none is by neither.
+/// The software counts the frames of a slot that punts. So counters are read just before a slot begins to forward and just after it stops. Frames that come
+/// between the two accesses, one or two microseconds apart, are counted twice; no frame is missed.
 /// </para>
 /// <para>Register writes: at most 20 for an entry, 21 for a move, 1 to take one out, 1 for other outputs, at most 11 for other rewrites.</para>
 /// </remarks>
@@ -18,14 +19,14 @@ internal sealed class CardSlots(IRegisterAccess registers, Action<CardFlow, uint
 {
     private const int LastWord = KeyWords.Count - 1;
 
-    // Flags of rewrites, above the destination bitmap: without one of them, what follows the first action word means nothing.
+    // Flags of rewrites, above the destination bitmap. Without a flag the words after the first action word mean nothing.
     private const uint RewriteFlags = 0xffff0000;
 
     private readonly SlotRegisters _slots = new(registers);
     private readonly CardFlow?[] _flows = new CardFlow?[CardRegisters.SlotCount];
     private readonly State[] _states = new State[CardRegisters.SlotCount];
 
-    // What the card's memory holds, counters aside; the active bit is set although the slot may be off.
+    // The content of the card's memory, without counters. The active bit is set here even if the slot is off.
     private readonly SlotImage[] _images = new SlotImage[CardRegisters.SlotCount];
     private readonly bool[] _punts = new bool[CardRegisters.SlotCount];
 
@@ -48,7 +49,7 @@ internal sealed class CardSlots(IRegisterAccess registers, Action<CardFlow, uint
 
     public bool IsOn(int slot) => _states[slot] == State.On;
 
-    /// <summary>Slots that may be active against all intents, after a failure.</summary>
+    /// <summary>Slots that may still be active after a failure, although they should not.</summary>
     public int MayBeOnCount => Enumerable.Range(0, CardRegisters.SlotCount).Count(MayBeOn);
 
     /// <summary>Takes one step.</summary>
@@ -60,7 +61,7 @@ internal sealed class CardSlots(IRegisterAccess registers, Action<CardFlow, uint
                 Enter(enter.Slot, enter.Flow);
                 break;
             case SlotChange.Move move:
-                // The flow may have been modified since: what moves is what is there.
+                // The flow may have been modified since: the move copies the slot's old content.
                 Enter(move.To, move.Flow, _images[move.From], _punts[move.From]);
                 Leave(move.From);
                 break;

@@ -2,26 +2,26 @@ using Softswitch.NetFpga.Registers;
 
 namespace Softswitch.NetFpga.Offload.Writing;
 
-/// <summary>Tells a card that is out of step: one on which a frame had no lookup result, so that from then on frames get the results of others (E9).</summary>
+/// <summary>Detects that a card is out of step: a frame got no lookup result, so that from then on each frame gets the result of another (E9).</summary>
 /// <remarks>
-/// Each frame that passed the input arbiter has one lookup, which counts as a hit or a miss of the exact table. Whatever passed before the pipeline ran dry must be counted
-/// after it: if it is not, it never will be. Frames that come meanwhile can hide that, but cannot make it up.
+/// Each frame that passed the input arbiter has one lookup, which counts as a hit or a miss of the exact table. Once the pipeline has run dry, the lookups of
+/// all frames before must be counted; a lookup missing then is missing for ever. New frames can hide a missing lookup, but can never cause a false alarm.
 /// <para>
-/// Reading the arbiter's count clears it, so readings are summed up. A frame whose end passes in the clock of a reading is missing from
-/// the sum, and hides one without a lookup. So the arbiter is read only in gaps between frames, and a sum below what must have passed is
-/// raised to it: every frame that was looked up before the pipeline ran dry. The sum is low at times, and never too high: a card that
-/// works is never blamed.
+/// Reading the arbiter's count clears it, so readings are summed up. A frame that ends in the very clock cycle of a
+/// reading is missing from the sum, and hides a frame without a lookup. So the arbiter is read only in gaps between frames. If the sum is below the
+/// number of lookups before the pipeline ran dry, it is raised to that number. So the sum may be too low at times but is never too high: a working
+/// card never counts as out of step.
 /// </para>
 /// </remarks>
 internal sealed class PipelineSyncMonitor(IRegisterAccess registers)
 {
-    /// <summary>Gaps that are waited for in one look, if frames keep coming.</summary>
+    /// <summary>Tries to find a gap between frames in one check, if frames keep coming.</summary>
     private const int Tries = 128;
 
-    /// <summary>Frames that passed, or a few less: counted as lookups are, from the same start, modulo 2^32.</summary>
+    /// <summary>Frames that passed the arbiter, or a few less; counted from the same start as lookups, modulo 2^32.</summary>
     private uint _passed;
 
-    /// <summary>The card is new here: what passed before is not known, so the first reading is thrown away.</summary>
+    /// <summary>Begins with a card in unknown state: frames that passed before are not known, so the first reading is thrown away.</summary>
     public void Begin()
     {
         uint lookups = ReadLookups();
@@ -30,7 +30,7 @@ internal sealed class PipelineSyncMonitor(IRegisterAccess registers)
         _passed = lookups;
     }
 
-    /// <summary>The card was reset, and nobody has read it since: both began to count at 0.</summary>
+    /// <summary>Begins after a reset of the card, when no code has read the arbiter since: both counts begin at 0.</summary>
     public void BeginAfterReset() => _passed = 0;
 
     public bool IsOutOfStep()
@@ -59,8 +59,8 @@ internal sealed class PipelineSyncMonitor(IRegisterAccess registers)
     }
 
     /// <param name="lookups">
-    /// Counted before the pipeline ran dry: the ends of these frames have passed by now. Later ones say nothing, as a frame may be looked
-    /// up before its end passes. A register that the bitfile does not have reads as more than 2^31: the sum is negative, and is raised.
+    /// Lookups counted before the pipeline ran dry: the ends of these frames have passed by now. Later lookups do not count here, as a frame may be
+    /// looked up before its end passes. A register that the bitfile does not have reads as more than 2^31: the sum is negative, and is raised.
     /// </param>
     private void ReadPassed(uint lookups)
     {
