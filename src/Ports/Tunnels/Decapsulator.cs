@@ -9,10 +9,10 @@ using Softswitch.Ports.Tunnels.Settings;
 
 namespace Softswitch.Ports.Tunnels;
 
-/// <summary>Takes outer headers off what came to a local address and hands the rest to the tunnel port it belongs to: one worker's.</summary>
+/// <summary>Takes the outer headers off packets to a local address and hands the inner packets to their tunnel port. One for each worker.</summary>
 /// <remarks>
-/// Each packet ends in a tunnel's queue or is dropped under one reason. Nothing is believed that was not checked: the IPv4 header's checksum, UDP's or
-/// GRE's if there is one, every length against the one around it.
+/// Each packet ends in a tunnel's queue or is dropped under one reason. Every field is checked before it is used: the checksum of the IPv4 header, that of
+/// UDP or GRE if there is one, and each length against the length around it.
 /// </remarks>
 internal sealed unsafe class Decapsulator
 {
@@ -28,7 +28,7 @@ internal sealed unsafe class Decapsulator
     private TunnelId _lastId;
     private TunnelQueue? _lastQueue;
 
-    /// <param name="mayBePartial">Whether inner packets may have partial checksums without a word of it.</param>
+    /// <param name="mayBePartial">Whether inner packets may have partial checksums that no flag tells of.</param>
     public Decapsulator(Underlay underlay, int index, bool mayBePartial)
     {
         _underlay = underlay;
@@ -36,7 +36,8 @@ internal sealed unsafe class Decapsulator
         _mayBePartial = mayBePartial;
     }
 
-    /// <summary>Whether a packet to a local address is for the underlay: of a tunnel's protocol, an echo request, or a router's word about a tunnel's packet. Fragments, whose ports only the first has, by their ends; of protocols that are tunnels' alone, by the protocol.</summary>
+    /// <summary>Whether a packet to a local address is for the underlay: of a tunnel's protocol, an echo request, or an ICMP error about a tunnel's packet.
+    /// Only the first fragment has UDP ports, so fragments are taken by their addresses; those of protocols that only tunnels use, by the protocol.</summary>
     /// <param name="packet">IPv4 behind an untagged Ethernet header, at least 34 bytes.</param>
     public bool IsWanted(in Packet packet)
     {
@@ -70,7 +71,7 @@ internal sealed unsafe class Decapsulator
     }
 
     /// <summary>Ends the ownership of a packet that <see cref="IsWanted"/>.</summary>
-    /// <param name="account">Of the underlay's ingress.</param>
+    /// <param name="account">The account of the underlay's ingress.</param>
     public void Take(Packet packet, FrameCache frames, PacketAccount* account)
     {
         DropReason reason = TryUnwrap(ref packet, frames, out TunnelQueue? queue);
@@ -84,8 +85,8 @@ internal sealed unsafe class Decapsulator
     }
 
     /// <summary>Takes the outer headers off.</summary>
-    /// <param name="queue">Of the tunnel whose packet it is.</param>
-    /// <returns>Why not, if <paramref name="queue"/> is null.</returns>
+    /// <param name="queue">The queue of the packet's tunnel; null if the packet must be dropped.</param>
+    /// <returns>The drop reason if <paramref name="queue"/> is null.</returns>
     public DropReason TryUnwrap(ref Packet packet, FrameCache frames, out TunnelQueue? queue)
     {
         queue = null;
@@ -104,7 +105,7 @@ internal sealed unsafe class Decapsulator
         {
             return DropReason.TunnelLoop; // sent by ourselves, and came back
         }
-        packet.Length = Network + total; // Ethernet's padding is nobody's
+        packet.Length = Network + total; // without Ethernet's padding
         return ip[9] switch
         {
             IpProtocol.Udp => UnwrapVxlan(ref packet, headerLength, frames, out queue),
@@ -156,7 +157,7 @@ internal sealed unsafe class Decapsulator
         }
         uint? key = (flags & OuterHeader.GreKey) != 0 ? BinaryPrimitives.ReadUInt32BigEndian(gre[keyAt..]) : null;
         DropReason reason = Finish(ref packet, TunnelKind.Gre, 0, key, start + length, frames, out queue);
-        // Only what no tunnel was found for: anything else has lost its outer headers already.
+        // Only for a packet without a tunnel: others have lost their outer headers already.
         return reason is DropReason.TunnelKey or DropReason.TunnelPeer && queue == null && key is { } number && _underlay.Tunnels.Has(TunnelKind.Nvgre)
             ? Finish(ref packet, TunnelKind.Nvgre, 0, number >> 8, start + length, frames, out queue) // RFC 7637 §3.2: the low byte is the flow's
             : reason;
@@ -186,7 +187,7 @@ internal sealed unsafe class Decapsulator
         return Finish(ref packet, TunnelKind.Capsulator, 0, tag, start + 4, frames, out queue);
     }
 
-    /// <summary>Finds the tunnel and makes the packet what it carries.</summary>
+    /// <summary>Finds the tunnel and turns the packet into the inner packet.</summary>
     /// <param name="inner">Where the inner Ethernet header begins, or is to be written.</param>
     private DropReason Finish(ref Packet packet, TunnelKind kind, ushort port, uint? key, int inner, FrameCache frames, out TunnelQueue? queue)
     {
@@ -250,7 +251,7 @@ internal sealed unsafe class Decapsulator
         return HasRightSum(packet, pseudo, start, inner);
     }
 
-    /// <summary>An outer checksum over all it covers. What a local stack left unfinished, in the outer header or inside, was not on a wire that could spoil it.</summary>
+    /// <summary>Verifies an outer checksum. If a local stack left a checksum unfinished, outside or inside, the packet crossed no wire and needs no check.</summary>
     /// <param name="start">From where on it covers the packet.</param>
     /// <param name="inner">Where the inner packet begins.</param>
     private bool HasRightSum(in Packet packet, ulong pseudo, int start, int inner)
@@ -261,7 +262,7 @@ internal sealed unsafe class Decapsulator
             || (_mayBePartial && HoldsOnceFinished(bytes, pseudo, start, inner));
     }
 
-    /// <summary>Whether an outer checksum will be right when the inner one is: what the kernel writes over an unfinished one (local checksum offload).</summary>
+    /// <summary>Whether the outer checksum will be right once the inner one is finished: the kernel writes it so (local checksum offload).</summary>
     /// <remarks>
     /// A finished transport header and its data sum up to the complement of their pseudo-header's sum, which is what stands in the unfinished
     /// field. So they need not be read (Documentation/networking/checksum-offloads.rst, "LCO").

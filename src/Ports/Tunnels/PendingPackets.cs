@@ -7,7 +7,7 @@ namespace Softswitch.Ports.Tunnels;
 /// <summary>Encapsulated packets that wait until their next hop's Ethernet address is known; one worker's.</summary>
 internal sealed unsafe class PendingPackets
 {
-    /// <summary>In all, and for one next hop: a neighbour that is silent must not take the others' places.</summary>
+    /// <summary>Packets that may wait in all, and for one next hop: a silent neighbour must not take all places.</summary>
     public const int Capacity = 64;
     public const int CapacityOfOne = 16;
 

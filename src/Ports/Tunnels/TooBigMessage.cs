@@ -18,7 +18,7 @@ internal readonly record struct TooBigMessage(Be32 Remote, int Length, int Mtu)
 
     /// <summary>Reads a message; only one that quotes what a tunnel of the map writes, with Don't Fragment, and would have passed shortened.</summary>
     /// <param name="icmp">From the ICMP header on.</param>
-    /// <returns>False for anything else: it is somebody else's, or a forgery by somebody who does not see our packets.</returns>
+    /// <returns>False for other messages: they are about other hosts' packets, or forged by a host that does not see our packets.</returns>
     public static bool TryRead(ReadOnlySpan<byte> icmp, TunnelMap tunnels, out TooBigMessage message)
     {
         message = default;

@@ -7,7 +7,7 @@ using Softswitch.Ports.Tunnels.Settings;
 
 namespace Softswitch.Ports.Tunnels;
 
-/// <summary>A tunnel port: what is sent to it leaves by its underlay, wrapped; what comes in there wrapped for it comes out here.</summary>
+/// <summary>A tunnel port. It wraps packets and sends them by its underlay; wrapped packets that come in there are received here, unwrapped.</summary>
 /// <remarks>
 /// It has a queue for each queue of the underlay, served by the same worker. Its link is up while the underlay's is and there is a route to
 /// the remote end. Threads: as for every device.
@@ -106,7 +106,7 @@ internal sealed class TunnelDevice : IPortDevice, IDeviceHandover
 
     public void Detach() => _underlay.Unregister(this);
 
-    /// <summary>The kernel has copies of the tunnel's packets, and nobody there who wants them.</summary>
+    /// <summary>Claims the tunnel's protocol: the kernel gets copies of the tunnel's packets and would answer them with ICMP errors.</summary>
     private static ProtocolClaim Claim(TunnelOptions options)
     {
         try

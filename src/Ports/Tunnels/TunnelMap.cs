@@ -7,7 +7,7 @@ using Softswitch.Ports.Tunnels.Settings;
 
 namespace Softswitch.Ports.Tunnels;
 
-/// <summary>What tells tunnels apart on their underlay.</summary>
+/// <summary>The addresses and key that distinguish tunnels on their underlay.</summary>
 /// <param name="Addresses">Local end, and remote end in the upper half, as they stand on the wire; the remote is 0 for any.</param>
 /// <param name="Key">Key, VNI or tag, the kind and its UDP port.</param>
 internal readonly record struct TunnelId(ulong Addresses, ulong Key)
@@ -31,7 +31,7 @@ internal readonly record struct TunnelId(ulong Addresses, ulong Key)
     public uint Hash => (uint)(((Addresses * 0x9e37_79b9_7f4a_7c15) ^ Key) * 0xff51_afd7_ed55_8ccd >> 32);
 }
 
-/// <summary>The tunnels of one underlay by what their packets say: a hash table, made anew for every change.</summary>
+/// <summary>The tunnels of one underlay by the headers of their packets: a hash table, made anew for every change.</summary>
 /// <remarks>Threads: any; it never changes. Packets cannot make it grow, and an entry is found by few compares: it is at most a quarter full.</remarks>
 internal sealed class TunnelMap
 {
@@ -71,7 +71,7 @@ internal sealed class TunnelMap
 
     public bool Has(TunnelKind kind) => (_kinds & (1u << (int)kind)) != 0;
 
-    /// <summary>The tunnel a packet belongs to: the one that names its key and peer before one that leaves the key, the peer, or both to flows.</summary>
+    /// <summary>The tunnel that a packet belongs to. One with the packet's key and peer goes before one that leaves the key, the peer or both to flows.</summary>
     public TunnelDevice? Find(in TunnelId id) =>
         FindExact(id)
         ?? (_hasAnyKey ? FindExact(id.WithAnyKey) : null)
@@ -110,7 +110,7 @@ internal sealed class TunnelMap
         return false;
     }
 
-    /// <summary>Whether a packet can be one that the tunnel wrote: ends, protocol, and what is behind them that cannot be otherwise.</summary>
+    /// <summary>Whether a packet can be one that the tunnel wrote: ends, protocol, and the constant fields behind them.</summary>
     /// <param name="quote">Its IPv4 header without options and eight bytes more.</param>
     /// <param name="length">Of the whole packet.</param>
     private static bool MayHaveSent(TunnelOptions tunnel, ReadOnlySpan<byte> quote, int length)

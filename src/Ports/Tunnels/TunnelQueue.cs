@@ -13,14 +13,14 @@ namespace Softswitch.Ports.Tunnels;
 /// <summary>One worker's queue of a tunnel port.</summary>
 /// <remarks>
 /// <see cref="Transmit"/> wraps packets in place, in their headroom, and sends them by the underlay's queue of the same index, which the same worker
-/// serves. <see cref="Receive"/> hands out what that queue unwrapped.
+/// serves. <see cref="Receive"/> hands out the packets that that queue unwrapped.
 /// </remarks>
 internal sealed unsafe class TunnelQueue : IPort, IDisposable
 {
-    // What an underlay's receive adds in one pass, twice, and some answers of our own.
+    // Room for the packets that the underlay unwraps in two passes, and for some answers of our own.
     private const int RingCapacity = 128;
 
-    // Headers of remote ends that flows chose, by a few bits of the address; two that share a place take turns.
+    // Places for headers of remote ends that flows choose, found by a few bits of the address. Two remote ends may displace each other.
     private const int PeerSlots = 256;
 
     private const int LongestTotal = 65535;
@@ -36,7 +36,7 @@ internal sealed unsafe class TunnelQueue : IPort, IDisposable
     private readonly bool _hasChecksum;
     private readonly bool _dontFragment;
     private readonly byte _tos;
-    private readonly byte _tosInherited; // bits that come from inside: ECN always is the inner packet's (RFC 6040 §4.1)
+    private readonly byte _tosInherited; // bits copied from the inner packet: always its ECN bits (RFC 6040 §4.1)
     private readonly Packet[] _ring = GC.AllocateArray<Packet>(RingCapacity, pinned: true);
     private readonly PacketBatch _stage = new();
     private readonly byte[] _ethernet = new byte[OuterHeader.EthernetLength];
@@ -48,7 +48,7 @@ internal sealed unsafe class TunnelQueue : IPort, IDisposable
     private ushort _identification;
     private PortAccount* _account = PortAccount.Nobody;
 
-    /// <param name="traced">Instead of the underlay's own, for a queue whose packets are followed: nobody is asked for a next hop then. Null for one that sends.</param>
+    /// <param name="traced">The queue that takes the packets of a trace, for which no next hop is asked; null for a queue that sends by the underlay.</param>
     public TunnelQueue(int index, TunnelDevice device, Underlay underlay, UnderlayQueue? traced = null)
     {
         _traced = traced;
@@ -81,7 +81,7 @@ internal sealed unsafe class TunnelQueue : IPort, IDisposable
         set => _identification = value;
     }
 
-    /// <summary>The underlay's: what comes there may be for this port.</summary>
+    /// <summary>The underlay's descriptor: packets that come there may be for this port.</summary>
     public int PollDescriptor => _underlay.QueueAt(_index)?.PollDescriptor ?? -1;
 
     public void CountOn(PortAccount* account) => _account = account;
@@ -107,11 +107,11 @@ internal sealed unsafe class TunnelQueue : IPort, IDisposable
             return;
         }
         _frames = frames;
-        // Field by field: they were written a moment ago, and loaded as one register they would have to reach the cache first.
+        // Copied field by field: the fields were written a moment ago, and one wide load would have to wait until they reach the cache.
         _ring[_tail++ % RingCapacity] = new Packet(packet.Data, packet.Length) { Flags = packet.Flags };
     }
 
-    /// <summary>Writes the Ethernet header of what came without one.</summary>
+    /// <summary>Writes an Ethernet header for an inner packet that has none.</summary>
     /// <param name="data">14 bytes.</param>
     public void WriteEthernet(byte* data) => _ethernet.CopyTo(new Span<byte>(data, OuterHeader.EthernetLength));
 
@@ -174,8 +174,8 @@ internal sealed unsafe class TunnelQueue : IPort, IDisposable
         }
     }
 
-    /// <summary>Wraps a packet and stages it; or it is dropped, answered, cut, or waits for its next hop.</summary>
-    /// <remarks>What is done by far most often touches neither handle's fields in memory nor anything that is not in the first-level cache.</remarks>
+    /// <summary>Wraps a packet and stages it; or drops, answers or cuts it, or keeps it until its next hop is known.</summary>
+    /// <remarks>The commonest case touches no field of a handle in memory, and nothing outside of the first-level cache.</remarks>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private void Wrap(Packet packet, ref OuterHeader header, int mtu, FrameCache frames, UnderlayQueue below)
     {
@@ -229,7 +229,7 @@ internal sealed unsafe class TunnelQueue : IPort, IDisposable
         _stage.Add(outer);
     }
 
-    /// <summary>What differs from packet to packet behind the IPv4 header.</summary>
+    /// <summary>Writes the fields behind the IPv4 header that differ from packet to packet.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private void WriteTransport(byte* start, int length, int headerLength, ulong hash)
     {
@@ -259,7 +259,7 @@ internal sealed unsafe class TunnelQueue : IPort, IDisposable
         }
     }
 
-    /// <summary>Cuts what is too long, keeps what has no address yet, drops what has no way.</summary>
+    /// <summary>Cuts a packet that is too long, keeps a packet whose next hop is not known yet, drops a packet without a route.</summary>
     [MethodImpl(MethodImplOptions.NoInlining)]
     private void SendSlowly(Packet packet, in OuterHeader header, bool isTooLong, int mtu, FrameCache frames, UnderlayQueue below)
     {
@@ -288,12 +288,12 @@ internal sealed unsafe class TunnelQueue : IPort, IDisposable
         frames.Release(packet);
     }
 
-    /// <returns>False: there is no way, and the packet stays the caller's.</returns>
+    /// <returns>False if there is no route; the packet stays the caller's then.</returns>
     private bool TrySendOrHold(in Packet packet, in OuterHeader header, FrameCache frames, UnderlayQueue below)
     {
         if (header.IsReachable)
         {
-            Flush(below, frames); // what came before goes before
+            Flush(below, frames); // earlier packets leave first
             below.Send(new ReadOnlySpan<Packet>(in packet), frames);
             return true;
         }
@@ -302,7 +302,7 @@ internal sealed unsafe class TunnelQueue : IPort, IDisposable
             && below.TryHold(packet, header.NextHop);
     }
 
-    /// <summary>Where the flow sends the packet, or the port's settings do; a null reference if neither says.</summary>
+    /// <summary>The header for the remote end that the flow or the port's settings name; a null reference if neither names one.</summary>
     [MethodImpl(MethodImplOptions.NoInlining)]
     private ref OuterHeader ChooseHeader(scoped in Packet packet, FrameCache frames)
     {
@@ -326,7 +326,7 @@ internal sealed unsafe class TunnelQueue : IPort, IDisposable
         return ref header;
     }
 
-    // GRE alone can do without.
+    // Only GRE can do without a key.
     private bool HasKeyField(bool hasKey) => _options.Kind switch
     {
         TunnelKind.Ipip => false,
@@ -377,8 +377,8 @@ internal sealed unsafe class TunnelQueue : IPort, IDisposable
         return total < OuterHeader.Ipv4Length || total > length ? 0 : total;
     }
 
-    /// <summary>Whether a packet too long for the underlay is to be cut; otherwise it was answered or dropped.</summary>
-    /// <param name="network">Offset of its IPv4 header; 0 if it has none.</param>
+    /// <summary>Whether to cut a packet that is too long for the underlay. If false, it was answered or dropped here.</summary>
+    /// <param name="network">Offset of the packet's IPv4 header; 0 if it has none.</param>
     [MethodImpl(MethodImplOptions.NoInlining)]
     private bool MayFragment(Packet packet, int network, int total, int mtu, FrameCache frames)
     {
@@ -401,7 +401,7 @@ internal sealed unsafe class TunnelQueue : IPort, IDisposable
     }
 
     /// <summary>A packet that used up its headroom, in another tunnel perhaps, moves to a frame of its own.</summary>
-    /// <returns>Where its byte at <paramref name="offset"/> is now; null without a free frame.</returns>
+    /// <returns>The new address of its byte at <paramref name="offset"/>; null if no frame is free.</returns>
     [MethodImpl(MethodImplOptions.NoInlining)]
     private byte* MakeRoom(Packet packet, int offset, FrameCache frames)
     {

@@ -5,8 +5,8 @@ using Softswitch.Ports.Tunnels.NextHops;
 
 namespace Softswitch.Ports.Tunnels;
 
-/// <summary>What a tunnel would make of packets: the classes that send, on a wire that is not the underlay's.</summary>
-/// <remarks>Nobody is asked for a next hop, and nothing is counted where others look. Threads: one at a time.</remarks>
+/// <summary>Traces a tunnel: the classes that send, but on a wire that is not the underlay's.</summary>
+/// <remarks>It asks for no next hop, and leaves the switch's counters alone. Threads: one at a time.</remarks>
 internal sealed unsafe class TunnelTrace : IEgressTrace
 {
     private readonly TunnelDevice _device;

@@ -5,7 +5,7 @@ using Softswitch.Ports.Tunnels.Settings;
 
 namespace Softswitch.Ports.Tunnels;
 
-/// <summary>The IPv4 host that tunnels of one underlay port share: addresses, routes, neighbours, and who is to get what comes in.</summary>
+/// <summary>The IPv4 host that tunnels of one underlay port share: addresses, routes, neighbours, and the tunnel for each incoming packet.</summary>
 /// <remarks>
 /// It outlives the port's device: tunnels stay when an interface vanishes, and go on when it returns. Threads: the control side attaches and registers;
 /// workers read what is published.
@@ -47,7 +47,7 @@ internal sealed class Underlay
     /// <summary>The kernel's routes and neighbours, which are then used in place of <see cref="Routes"/> and <see cref="Neighbours"/>; null if they are not.</summary>
     public KernelNextHops? Kernel { get; }
 
-    /// <summary>Changes with whatever tunnels look up here for their headers.</summary>
+    /// <summary>Changes with every address, route or neighbour that tunnels look up here for their headers.</summary>
     public Generation Generation { get; } = new();
 
     /// <summary>Local addresses as they stand on the wire.</summary>
@@ -109,21 +109,21 @@ internal sealed class Underlay
         }
     }
 
-    /// <summary>What <see cref="Find"/> is to be asked about; the destination itself where the kernel knows the way.</summary>
-    /// <returns>False if there is no way there.</returns>
+    /// <summary>The address to ask <see cref="Find"/> for: the next hop, or the destination itself if the kernel does the routing.</summary>
+    /// <returns>False if there is no route.</returns>
     public bool TryFindNextHop(Be32 destination, out Be32 nextHop)
     {
         nextHop = destination;
         return Kernel != null || Routes.TryFindNextHop(destination, out nextHop);
     }
 
-    /// <summary>What is known of a next hop; asks for one never heard of.</summary>
-    /// <param name="peek">Whether nobody is to be asked.</param>
+    /// <summary>The state of a next hop. An unknown one is asked for.</summary>
+    /// <param name="peek">Whether to ask for nothing.</param>
     public NeighbourState Find(Be32 nextHop, out MacAddress address, bool peek = false) =>
         Kernel?.Find(nextHop, Milliseconds, out address, peek) ?? Neighbours.Find(nextHop, Milliseconds, out address, peek);
 
-    /// <summary>What grows old; any worker, often.</summary>
-    /// <remarks>Headers that are in use are looked up anew each minute, and so tell what is wanted.</remarks>
+    /// <summary>Forgets old neighbours and path MTUs. Any worker calls it often.</summary>
+    /// <remarks>Headers in use are looked up anew each minute, which shows which entries are still wanted.</remarks>
     public void RunTimers(long now)
     {
         long due = Volatile.Read(ref _forgetAt);
@@ -138,7 +138,7 @@ internal sealed class Underlay
     }
 
     /// <summary>The link as a tunnel to this address sees it.</summary>
-    /// <param name="remote">Null for wherever flows send.</param>
+    /// <param name="remote">Null if flows choose the remote end.</param>
     /// <param name="overhead">Bytes of the underlay's MTU that the tunnel takes.</param>
     public PortLink LinkFor(Be32? remote, int overhead)
     {

@@ -8,7 +8,7 @@ using Softswitch.Ports.Tunnels.Settings;
 
 namespace Softswitch.Ports.Tunnels;
 
-/// <summary>A port with IPv4 addresses of its own (<c>address=</c>): what is for them is taken out before the flow table, the rest goes through as ever.</summary>
+/// <summary>A port with IPv4 addresses of its own (<c>address=</c>). It takes packets to these addresses before the flow table, and passes others on.</summary>
 /// <remarks>
 /// A decorator of the device that has the wire. Taken out are ARP for a local address, ICMP echo requests to one, and packets of the
 /// tunnels registered; everything else, other IPv4 packets to a local address included, is the flow table's.
@@ -41,7 +41,7 @@ internal sealed class UnderlayDevice : IPortDevice, IDeviceHandover
 
     public UnderlayQueue[] UnderlayQueues { get; }
 
-    /// <summary>Who asks the kernel for next hops; null if we ask ourselves.</summary>
+    /// <summary>The thread that asks the kernel for next hops; null if the switch sends ARP itself.</summary>
     public KernelWatch? Watch { get; }
 
     /// <summary>The hardware address as last read, as frames to it begin. Any thread.</summary>
@@ -115,7 +115,7 @@ internal sealed class UnderlayDevice : IPortDevice, IDeviceHandover
 
     public LocalDelivery? TraceIngress(ref Packet packet, FrameCache frames)
     {
-        using UnderlayQueue queue = new(UnderlayQueues[0], 0, this, _underlay); // one that looks at what it is given, and receives nothing
+        using UnderlayQueue queue = new(UnderlayQueues[0], 0, this, _underlay); // a queue that only traces packets and receives none
         return queue.Inspect(ref packet, frames);
     }
 

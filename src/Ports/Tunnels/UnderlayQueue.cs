@@ -10,7 +10,7 @@ using Softswitch.Ports.Tunnels.NextHops;
 
 namespace Softswitch.Ports.Tunnels;
 
-/// <summary>One worker's queue of an underlay port: what is for the port's own addresses is answered or decapsulated, the rest is passed on.</summary>
+/// <summary>One worker's queue of an underlay port. It answers or decapsulates packets to the port's own addresses, and passes others on.</summary>
 /// <remarks>Threads: the worker's, but for counters. Tunnels' queues of the same index belong to the same worker and send through <see cref="Send"/>.</remarks>
 internal sealed unsafe class UnderlayQueue : IPort, IDisposable
 {
@@ -18,7 +18,7 @@ internal sealed unsafe class UnderlayQueue : IPort, IDisposable
     private const int TimerInterval = 100;
 
     // Outer datagrams in the making: each holds a large frame, of which a switch has few.
-    // Long echo requests, which anybody may send, have some of their own.
+    // Long echo requests, which any host may send, use a separate number of frames.
     private const int MaxReassemblies = 16;
     private const int MaxEchoReassemblies = 4;
     private const uint ReassemblyTimeout = 15_000;
@@ -93,21 +93,21 @@ internal sealed unsafe class UnderlayQueue : IPort, IDisposable
 
     public int Transmit(ReadOnlySpan<Packet> packets, FrameCache frames) => _inner.Transmit(packets, frames);
 
-    /// <summary>Sends packets of the tunnels or of our own, which are made here. Ends their ownership.</summary>
+    /// <summary>Sends packets of tunnels, or packets made here. Takes their ownership.</summary>
     public void Send(ReadOnlySpan<Packet> packets, FrameCache frames)
     {
         _account->Egress.Made += (uint)packets.Length;
         SendMade(packets, frames);
     }
 
-    /// <summary>Packets that were to be made, and there was no frame.</summary>
+    /// <summary>Counts packets that could not be made, as no frame was free.</summary>
     public void CountUnmade(int packets)
     {
         _account->Egress.Made += (uint)packets;
         _account->Egress.CountDrops(DropReason.NoFrame, packets);
     }
 
-    /// <summary>A packet made here that has no way.</summary>
+    /// <summary>Drops a packet made here that has no route.</summary>
     public void DropUnsent(in Packet packet, DropReason reason, FrameCache frames)
     {
         _account->Egress.Made++;
@@ -131,7 +131,7 @@ internal sealed unsafe class UnderlayQueue : IPort, IDisposable
         _account->Egress.LeftBytes += bytes;
     }
 
-    /// <summary>Keeps a packet until its next hop answers, which is asked in the worker's next pass. Takes ownership if there is room.</summary>
+    /// <summary>Keeps a packet until its next hop is known; the worker asks for it in its next pass. Takes ownership if there is room.</summary>
     public bool TryHold(in Packet packet, Be32 nextHop)
     {
         if (!_pending.TryAdd(packet, nextHop))
@@ -147,7 +147,7 @@ internal sealed unsafe class UnderlayQueue : IPort, IDisposable
     /// <summary>Gives frames back; no worker uses the queue any more.</summary>
     public void Dispose()
     {
-        // The worker may go on with its own cache: what is left here goes back through another. Where packets were followed, their frames go with their pool.
+        // The worker may still use its own cache, so the frames left here go back through another. The frames of a trace go with their pool.
         FrameCache? frames = _frames?.CreateSibling();
         while (_pending.TryTakeAny(out Packet packet))
         {
@@ -160,7 +160,7 @@ internal sealed unsafe class UnderlayQueue : IPort, IDisposable
         frames?.Drain();
     }
 
-    /// <summary>To our Ethernet address, or ARP.</summary>
+    /// <summary>Whether a packet is for our Ethernet address, or ARP.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private bool MayBeOurs(in Packet packet) =>
         packet.Length >= OuterHeader.TransportOffset
@@ -192,14 +192,14 @@ internal sealed unsafe class UnderlayQueue : IPort, IDisposable
         return true;
     }
 
-    /// <summary>Of IPv4 packets to our Ethernet address: whether they end here.</summary>
+    /// <summary>Whether an IPv4 packet to our Ethernet address ends here.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private bool IsOurs(in Packet packet) => _underlay.IsLocal(*(uint*)(packet.Data + 30)) && _decapsulator.IsWanted(packet);
 
     private static bool IsFragment(in Packet packet) => (*(ushort*)(packet.Data + 20) & Be16.FromHost(0x3fff).Raw) != 0;
 
-    /// <summary>What it would do with a packet that it received: as <see cref="Receive"/> decides, but nothing is learned, answered, kept or counted.</summary>
-    /// <param name="packet">Becomes what is in it where a tunnel receives that.</param>
+    /// <summary>Traces a packet: decides as <see cref="Receive"/> does, but learns, answers, keeps and counts nothing.</summary>
+    /// <param name="packet">Becomes the inner packet if a tunnel receives it.</param>
     /// <returns>Null if it is the flow table's.</returns>
     public LocalDelivery? Inspect(ref Packet packet, FrameCache frames)
     {
@@ -234,7 +234,7 @@ internal sealed unsafe class UnderlayQueue : IPort, IDisposable
             : new LocalDelivery($"a tunnel's packet, for {queue.Device.Name}", Receiver: queue.Device);
     }
 
-    /// <summary>Counts what the worker does not get to see.</summary>
+    /// <summary>Counts packets that end here, as the worker does not see them.</summary>
     private void CountReceived(in Packet packet, FrameCache frames)
     {
         _account->Ingress.Entered++;
@@ -277,7 +277,7 @@ internal sealed unsafe class UnderlayQueue : IPort, IDisposable
                 TakeWhole(whole, frames);
                 return;
             }
-            frames.Drop(whole, DropReason.TunnelPeer, &_account->Ingress); // only the first fragment had the UDP port: nobody's after all
+            frames.Drop(whole, DropReason.TunnelPeer, &_account->Ingress); // only the first fragment tells the UDP port: no tunnel has it
         }
     }
 
@@ -348,7 +348,7 @@ internal sealed unsafe class UnderlayQueue : IPort, IDisposable
         frames.Release(packet);
     }
 
-    /// <summary>RFC 826: whoever asks for us is answered; whom we asked for is remembered. Both are done by the kernel, on its own copy, where neighbours are its.</summary>
+    /// <summary>RFC 826: answers requests for our address, and learns senders that were asked. If the kernel keeps the neighbours, it does both.</summary>
     private bool TryTakeArp(in Packet packet, long now, FrameCache frames)
     {
         if (!ArpMessage.TryRead(packet.Bytes, out ArpMessage message))
@@ -361,7 +361,7 @@ internal sealed unsafe class UnderlayQueue : IPort, IDisposable
         }
         if (!_underlay.IsLocal(message.Target.Raw))
         {
-            return false; // somebody else's, such as a gratuitous one
+            return false; // not for us, such as a gratuitous ARP
         }
         CountReceived(packet, frames);
         Use(packet, frames);
@@ -382,7 +382,7 @@ internal sealed unsafe class UnderlayQueue : IPort, IDisposable
         }
     }
 
-    /// <summary>Asks for neighbours that are due, and lets go what waited for those that are known by now.</summary>
+    /// <summary>Sends the ARP requests that are due, and the packets whose next hop is known by now.</summary>
     [MethodImpl(MethodImplOptions.NoInlining)]
     private void RunTimers(long now, FrameCache frames)
     {
@@ -409,7 +409,7 @@ internal sealed unsafe class UnderlayQueue : IPort, IDisposable
         }
     }
 
-    /// <summary>The packet was for us, and has done its work.</summary>
+    /// <summary>Ends a packet that was for us, and counts it as used.</summary>
     private void Use(in Packet packet, FrameCache frames)
     {
         _account->Ingress.Used++;

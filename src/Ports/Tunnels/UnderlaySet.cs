@@ -8,7 +8,7 @@ using Softswitch.Ports.Tunnels.Settings;
 namespace Softswitch.Ports.Tunnels;
 
 /// <summary>Opens ports of a switch that has tunnels: knows which underlay each of them travels by.</summary>
-/// <remarks>Threads: any; a device that takes long to open holds nobody up. Underlays are opened before their tunnels.</remarks>
+/// <remarks>Threads: any; a device that takes long to open delays no other. Underlays are opened before their tunnels.</remarks>
 internal sealed class UnderlaySet
 {
     private readonly Lock _lock = new();
@@ -84,7 +84,7 @@ internal sealed class UnderlaySet
         }
     }
 
-    /// <summary>The port that a tunnel travels by: the one it names, or the first that has its local address.</summary>
+    /// <summary>The underlay port of a tunnel: the port that it names, or the first that has its local address.</summary>
     /// <param name="spec">The tunnel's, for messages.</param>
     /// <param name="underlays">Ports with addresses, by number.</param>
     /// <exception cref="PortException">There is none.</exception>

@@ -41,7 +41,7 @@ internal sealed unsafe class Doorbell : IDisposable
     /// <summary>To be polled.</summary>
     public int Descriptor { get; }
 
-    /// <summary>Kicks by it ring from now on, and one that came before rings at once. What cannot be polled never rings.</summary>
+    /// <summary>Kicks by this eventfd ring from now on; an earlier kick rings at once. A descriptor that cannot be polled never rings.</summary>
     public void Watch(int kick)
     {
         byte* what = stackalloc byte[EventSize];
@@ -50,7 +50,7 @@ internal sealed unsafe class Doorbell : IDisposable
         _ = Libc.epoll_ctl(Descriptor, EPOLL_CTL_ADD, kick, what);
     }
 
-    /// <summary>Before it is closed: others may have it open, too.</summary>
+    /// <summary>Removes the eventfd, before it is closed: other processes may keep it open.</summary>
     public void Unwatch(int kick)
     {
         byte* what = stackalloc byte[EventSize];
@@ -64,7 +64,7 @@ internal sealed unsafe class Doorbell : IDisposable
         _ = Libc.write(_own, &one, sizeof(ulong));
     }
 
-    /// <summary>Forgets what rang; what rings from now on is not missed.</summary>
+    /// <summary>Clears earlier rings. A later one is not missed.</summary>
     public void Clear()
     {
         byte* what = stackalloc byte[2 * EventSize];

@@ -5,8 +5,8 @@ namespace Softswitch.Ports.VhostUser;
 
 /// <summary>The memory of one front-end, mapped: where guest-physical and front-end addresses are in ours.</summary>
 /// <remarks>
-/// Threads: changed with all rings of the front-end held (<see cref="GuestRings"/>), read by whoever holds one. Nothing in it is believed: regions that
-/// overlap or are not in their file are refused, and an address is only as long as its region.
+/// Threads: changed with all rings of the front-end held (<see cref="GuestRings"/>), read by a holder of any ring. Each region is checked: regions that
+/// overlap or are not in their file are refused, and no access goes beyond its region.
 /// </remarks>
 internal sealed unsafe class GuestMemory : IDisposable
 {
@@ -26,7 +26,7 @@ internal sealed unsafe class GuestMemory : IDisposable
     /// <summary>Whether a region's file was cut short, and the guest's bytes are lost.</summary>
     public bool IsTorn => Array.Exists(_regions, mapping => mapping.File.IsTorn);
 
-    /// <summary>The regions in place of those that are there. All descriptors are closed here or in the end, whatever comes of it.</summary>
+    /// <summary>Replaces all regions. It takes the descriptors, and closes them at once or at the end, also if it fails.</summary>
     /// <param name="why">The reason if the result is false; there is no region then.</param>
     public bool TrySet(ReadOnlySpan<GuestRegion> regions, out string why)
     {
@@ -48,7 +48,7 @@ internal sealed unsafe class GuestMemory : IDisposable
         return isGood;
     }
 
-    /// <summary>One more. The same again is no other: QEMU before 8.0 names each once for every queue pair.</summary>
+    /// <summary>Adds a region. A region that is there already is accepted: QEMU before 8.0 sends each once for every queue pair.</summary>
     /// <param name="why">The reason if the result is false; everything is as before then, and the descriptor closed.</param>
     public bool TryAdd(in GuestRegion region, out string why)
     {
@@ -73,7 +73,7 @@ internal sealed unsafe class GuestMemory : IDisposable
         return true;
     }
 
-    /// <summary>One less. One that is not there has been removed before, as for another queue pair.</summary>
+    /// <summary>Removes a region. One that is not there was removed before, for another queue pair.</summary>
     /// <param name="region">Found by its addresses and size; its descriptor is not looked at.</param>
     public void Remove(in GuestRegion region)
     {
@@ -123,7 +123,7 @@ internal sealed unsafe class GuestMemory : IDisposable
         return false;
     }
 
-    /// <summary>Where a front-end's address is.</summary>
+    /// <summary>Translates an address of the front-end.</summary>
     /// <returns>Null if the bytes do not lie in one region.</returns>
     public byte* OfUser(ulong userAddress, ulong bytes)
     {

@@ -6,7 +6,7 @@ using Softswitch.Ports.Linux;
 
 namespace Softswitch.Ports.VhostUser;
 
-/// <summary>Everything of a guest's network device that packets meet: its memory, its rings, its log. One for each port, for all its connections.</summary>
+/// <summary>The parts of a guest's network device that packets use: its memory, rings and log. One object for each port, for all its connections.</summary>
 /// <remarks>
 /// Threads: the session's, one at a time; workers use <see cref="Queues"/>. A change holds the rings it concerns, memory and features all of them, and
 /// wakes their workers afterwards.
@@ -42,7 +42,7 @@ internal sealed unsafe class GuestRings : IDisposable
 
     public DirtyLog? Log { get; private set; }
 
-    /// <summary>Whether a file of the memory or the log was cut short. Who holds a ring.</summary>
+    /// <summary>Whether a file of the memory or the log was cut short. To be called by a holder of a ring.</summary>
     public bool IsTorn => Memory.IsTorn || Log is { IsTorn: true };
 
     /// <summary>Bytes in front of each packet: num_buffers is there with either feature (virtio 1.2 §5.1.6).</summary>
@@ -51,7 +51,7 @@ internal sealed unsafe class GuestRings : IDisposable
     /// <summary>Polls readable after a ring ended by a <see cref="Fault"/>; <see cref="Reset"/> clears it.</summary>
     public int FaultDescriptor => _faulted;
 
-    /// <summary>Why the guest cannot be believed any more; null while it can. Any thread.</summary>
+    /// <summary>The fault that ended a ring; null if there is none. Any thread.</summary>
     public string? Fault
     {
         get
@@ -70,7 +70,7 @@ internal sealed unsafe class GuestRings : IDisposable
     /// <summary>Whether packets pass both ways by some pair. Any thread.</summary>
     public bool IsReady => Rings.Any(ring => ring is GuestReceiveQueue { IsReady: true }) && Rings.Any(ring => ring is GuestSendQueue { IsReady: true });
 
-    /// <summary>Whether the guest finishes or cuts itself what a packet owes. Any thread; cheap.</summary>
+    /// <summary>Whether the guest itself finishes the packet's checksum or cuts the segment. Any thread; cheap.</summary>
     public bool Takes(in OffloadState offload)
     {
         ulong needed = offload.Segmentation switch
@@ -85,7 +85,7 @@ internal sealed unsafe class GuestRings : IDisposable
         return (Features & needed) == needed;
     }
 
-    /// <summary>What the rings lost. Any thread.</summary>
+    /// <summary>Counts of packets that the rings lost. Any thread.</summary>
     public PortCounters ReadCounters()
     {
         PortCounters total = default;
@@ -207,7 +207,7 @@ internal sealed unsafe class GuestRings : IDisposable
         _ = Libc.write(_faulted, &one, sizeof(ulong));
     }
 
-    /// <summary>Changes what all rings rely on.</summary>
+    /// <summary>Changes state that all rings use, with all of them held.</summary>
     private void Change(Action change)
     {
         foreach (VirtQueue ring in Rings)

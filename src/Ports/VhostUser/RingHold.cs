@@ -2,14 +2,14 @@ using System.Runtime.CompilerServices;
 
 namespace Softswitch.Ports.VhostUser;
 
-/// <summary>Who has a ring: nobody, a worker for a burst, or the session while it changes the ring.</summary>
+/// <summary>The hold on a ring: free, held by a worker for a burst, or held by the session while it changes the ring.</summary>
 internal struct RingHold
 {
-    // The session's may stand beside a worker's: no worker begins then.
+    // The session may ask for the ring while a worker holds it: then no other worker gets it.
     private const int Working = 1;
     private const int Changing = 2;
 
-    // A worker that shares the ring with others waits for their burst, no longer.
+    // Workers that share a ring wait for each other's burst, no longer.
     private const int Patience = 2000;
 
     private int _holder;

@@ -11,11 +11,10 @@ namespace Softswitch.Ports.VhostUser;
 /// <c>vhost-user:PATH</c>: a virtual machine whose memory the switch shares; packets are copied between its rings and the switch's frames.
 /// </summary>
 /// <remarks>
-/// The front-end (QEMU, or DPDK's virtio_user) says by a Unix socket where memory and rings are. As a client the port connects to PATH
-/// whenever somebody
-/// listens there; as a server it listens, for one front-end at a time. The link is up while the guest has a pair of rings ready. Threads:
-/// one of its own
-/// has the socket, waits for nobody but it, and never holds up a worker longer than a change of a ring takes.
+/// The front-end (QEMU, or DPDK's virtio_user) describes memory and rings by messages on a Unix socket. As a client the port connects to PATH
+/// whenever a front-end listens there; as a server it listens, for one front-end at a time. The link is up while the guest has a pair of rings
+/// ready. Threads: a thread of the port's own reads the socket. It waits for the socket only, and delays a worker no longer than a change of a
+/// ring takes.
 /// References: QEMU's docs/interop/vhost-user.rst; virtio 1.2 §5.1.
 /// </remarks>
 internal sealed unsafe partial class VhostUserPort : IPortDevice, IDeviceHandover
@@ -27,7 +26,7 @@ internal sealed unsafe partial class VhostUserPort : IPortDevice, IDeviceHandove
     private const int PenaltyMilliseconds = 1000; // after a front-end that broke the protocol
     private const int MessagesAtOnce = 64;
 
-    // A guest's start takes dozens of messages. What a front-end can have the control side do, a port-status, counts as many of them.
+    // A guest's start takes dozens of messages. A message that causes work on the control side, a port-status, counts as many.
     private const int MessagesPerSecond = 8192;
     private const int MessagesPerChange = 128;
 
@@ -72,7 +71,7 @@ internal sealed unsafe partial class VhostUserPort : IPortDevice, IDeviceHandove
 
     public MacAddress HardwareAddress { get; }
 
-    /// <summary>Whether the guest takes what local stacks leave to be done: it follows what was negotiated.</summary>
+    /// <summary>Whether the guest takes packets with unfinished checksums and segments, as negotiated.</summary>
     public bool TakesOffloads => (_rings.Features & VirtioFeatures.VIRTIO_NET_F_GUEST_CSUM) != 0;
 
     public bool Takes(in OffloadState offload) => _rings.Takes(offload);
@@ -188,7 +187,7 @@ internal sealed unsafe partial class VhostUserPort : IPortDevice, IDeviceHandove
         }
         DescriptorSocket? socket = DescriptorSocket.TryConnect(_path, out int error);
         string? fault = socket != null || IsAwaited(_path, error) ? null : new SystemCallException($"connect({_path})", error).Message;
-        if (fault != _refusal) // what a front-end did wrong is to be seen until it does better
+        if (fault != _refusal) // the same error again must not replace the front-end's last fault
         {
             _fault = _refusal = fault;
         }
@@ -224,7 +223,7 @@ internal sealed unsafe partial class VhostUserPort : IPortDevice, IDeviceHandove
             {
                 news = _hasBeenUp ? $"disconnected: {e.Message}" : null;
             }
-            (_isUp, _hasBeenUp) = (false, false); // before it is hung up on: who sees that sees a link that is down
+            (_isUp, _hasBeenUp) = (false, false); // set before the socket closes: a front-end that sees the close finds the link down
         }
         if (!_stopping)
         {
@@ -245,14 +244,14 @@ internal sealed unsafe partial class VhostUserPort : IPortDevice, IDeviceHandove
         if (isFirst)
         {
             _hasBeenUp = true;
-            _fault = null; // first: who sees a link that is up sees no fault of before
+            _fault = null; // cleared first: a reader that sees the link up must not see an old fault
         }
         (_isUp, _mtu) = (session.IsUp, session.Mtu);
         Changed?.Invoke(isFirst ? $"connected: {session.Describe()}" : null);
         return true;
     }
 
-    /// <summary>Waits until the second is over in which a front-end said more than it may: it keeps nobody else from a processor.</summary>
+    /// <summary>Waits until the second is over if the front-end has sent too many messages in it, so that it cannot keep a processor busy.</summary>
     private void Pause(int messages)
     {
         long elapsed = Stopwatch.GetElapsedTime(_second).Ticks;
@@ -267,7 +266,7 @@ internal sealed unsafe partial class VhostUserPort : IPortDevice, IDeviceHandove
         }
     }
 
-    /// <summary>Waits for the descriptor, which may be -1, or for whoever wakes the thread.</summary>
+    /// <summary>Waits for the descriptor, which may be -1, for a wake-up of the thread, or for a ring's fault.</summary>
     /// <param name="milliseconds">-1: without an end.</param>
     private void Wait(int descriptor, int milliseconds)
     {

@@ -10,17 +10,16 @@ using static Softswitch.Ports.VhostUser.VirtioFeatures;
 namespace Softswitch.Ports.VhostUser;
 
 /// <summary>
-/// One connection with a front-end: what it says of its memory and rings is checked and done, message by message
+/// One connection with a front-end: checks its messages about memory and rings and executes them, one by one
 /// (docs/interop/vhost-user.rst).
 /// </summary>
 /// <remarks>
-/// A message that cannot be meant ends the session: the rings are stopped and the memory is unmapped. Workers that pass packets meanwhile
-/// are kept out of a
-/// ring only while it is changed. Threads: one at a time.
+/// An impossible message ends the session: the rings are stopped and the memory is unmapped. Workers go on meanwhile; they are kept out of a ring
+/// only while it is changed. Threads: one at a time.
 /// </remarks>
 internal sealed class VhostUserSession : IDisposable
 {
-    /// <summary>What is offered: the rings' features, and those that need nothing of a back-end or only its word.</summary>
+    /// <summary>The features offered: those of the rings, and those that a back-end only has to agree to.</summary>
     public const ulong OfferedFeatures =
         Rings | VIRTIO_NET_F_MTU | VIRTIO_NET_F_STATUS | VIRTIO_NET_F_CTRL_VQ | VIRTIO_NET_F_GUEST_ANNOUNCE | VIRTIO_NET_F_MQ | VHOST_USER_F_PROTOCOL_FEATURES;
 
@@ -39,7 +38,7 @@ internal sealed class VhostUserSession : IDisposable
     private ulong _status;
 
     /// <param name="socket">This object's from now on.</param>
-    /// <param name="rings">The port's; nobody else changes them until this object is disposed of.</param>
+    /// <param name="rings">The port's rings. Only this object changes them until it is disposed of.</param>
     public VhostUserSession(DescriptorSocket socket, GuestRings rings)
     {
         _channel = new VhostUserChannel(socket);
@@ -80,8 +79,8 @@ internal sealed class VhostUserSession : IDisposable
         return string.Join(", ", words);
     }
 
-    /// <summary>Does what the messages say that have come, so many at most.</summary>
-    /// <returns>How many there were.</returns>
+    /// <summary>Executes the messages that have come, up to a limit.</summary>
+    /// <returns>The number of messages executed.</returns>
     /// <exception cref="InvalidDataException">The front-end breaks the protocol, or lies; the message says how.</exception>
     /// <exception cref="EndOfStreamException">It hung up.</exception>
     /// <exception cref="SystemCallException">The connection is broken.</exception>
@@ -171,7 +170,7 @@ internal sealed class VhostUserSession : IDisposable
         }
     }
 
-    /// <returns>What an acknowledgement says.</returns>
+    /// <returns>The value of the acknowledgement.</returns>
     private ulong Do(VhostUserRequest request)
     {
         switch (request)

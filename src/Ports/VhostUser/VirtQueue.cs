@@ -8,11 +8,11 @@ namespace Softswitch.Ports.VhostUser;
 
 /// <summary>One split ring of a guest (virtio 1.2 §2.7), and the back-end's place in it.</summary>
 /// <remarks>
-/// The ring and its buffers lie in memory that the guest writes at any time. Whatever is read there is read once, then checked; what cannot be
-/// true ends the ring with a <see cref="Fault"/>. Buffers are used in the order they were made available, and given back in the burst that took them: so one
-/// index tells where both rings stand, and the used ring's own tells it to a back-end that comes after a crash.
-/// Threads: the session's sets it up, any worker uses it; each holds it meanwhile. A worker holds it for a burst and never waits for the session: a ring
-/// that is being changed has no packets. Members say who may call them.
+/// The ring and its buffers lie in memory that the guest may write at any time. The back-end reads each value once, then checks it; an impossible value
+/// ends the ring with a <see cref="Fault"/>. It uses buffers in the order they were made available, and returns them in the burst that took them. So one
+/// index is the place in both rings, and after a crash the next back-end finds it in the used ring.
+/// Threads: the session's thread sets the ring up, any worker uses it; each holds it meanwhile. A worker holds it for a burst and never waits for the
+/// session: a ring that is being changed looks empty. Members name the threads that may call them.
 /// </remarks>
 internal abstract unsafe class VirtQueue : IDisposable
 {
@@ -28,7 +28,7 @@ internal abstract unsafe class VirtQueue : IDisposable
     private int _kick = -1;
     private bool _isStarted;
     private bool _isEnabled;
-    private bool _isFresh = true; // its place is the used index's, once the ring can be read
+    private bool _isFresh = true; // it takes its place from the used index once the ring can be read
 
     // Followed by the worker; set by the session.
     private protected bool _isReady;
@@ -53,7 +53,7 @@ internal abstract unsafe class VirtQueue : IDisposable
     private protected ushort _seen; // of the available index
     private bool _hasSignalled;
 
-    /// <param name="index">As the front-end counts: even for those the guest receives by, odd for those it sends by.</param>
+    /// <param name="index">The front-end's number: even if the guest receives by the ring, odd if it sends by it.</param>
     private protected VirtQueue(GuestRings owner, int index)
     {
         _owner = owner;
@@ -70,19 +70,19 @@ internal abstract unsafe class VirtQueue : IDisposable
     /// <summary>Session.</summary>
     public bool IsEnabled => _isEnabled;
 
-    /// <summary>Session: it has a kick, and was not stopped since.</summary>
+    /// <summary>Session: whether the ring has got a kick descriptor and was not stopped since.</summary>
     public bool IsStarted => _isStarted;
 
-    /// <summary>Whether packets may go by it. Any thread.</summary>
+    /// <summary>Whether packets may pass by the ring. Any thread.</summary>
     public bool IsReady => Volatile.Read(ref _isReady);
 
-    /// <summary>Why it ended. Any thread.</summary>
+    /// <summary>Why the ring ended. Any thread.</summary>
     public RingFault Fault => (RingFault)Volatile.Read(ref _fault);
 
-    /// <summary>What packets were lost here. Any thread.</summary>
+    /// <summary>Counts of packets lost here. Any thread.</summary>
     public abstract PortCounters Losses { get; }
 
-    /// <summary>Rung by the guest's kicks; null if nobody waits for them.</summary>
+    /// <summary>The doorbell that the guest's kicks ring; null if no worker waits for them.</summary>
     private protected virtual Doorbell? Kicked => null;
 
     /// <summary>The next available entry; exact while the ring is held or stopped.</summary>
@@ -114,7 +114,7 @@ internal abstract unsafe class VirtQueue : IDisposable
         return !lies;
     }
 
-    /// <summary>Session: VHOST_USER_SET_VRING_BASE. Where the ring's own used index differs, that is right: what it does not tell was never used.</summary>
+    /// <summary>Session: VHOST_USER_SET_VRING_BASE. If the ring's own used index differs, the used index is right: buffers beyond it were never used.</summary>
     public void SetBase(ushort next) => Change(() => (_next, _isFresh) = (next, true));
 
     /// <summary>Session: VHOST_USER_SET_VRING_KICK; starts the ring.</summary>
@@ -142,7 +142,7 @@ internal abstract unsafe class VirtQueue : IDisposable
     /// <summary>Session: VHOST_USER_SET_VRING_ENABLE.</summary>
     public void SetEnabled(bool enabled) => Change(() => _isEnabled = enabled);
 
-    /// <summary>Session: VHOST_USER_GET_VRING_BASE. No packet goes by it until it has a kick again.</summary>
+    /// <summary>Session: VHOST_USER_GET_VRING_BASE. No packet passes by the ring until it gets a kick descriptor again.</summary>
     /// <returns>The next available entry.</returns>
     public ushort Stop()
     {
@@ -164,7 +164,7 @@ internal abstract unsafe class VirtQueue : IDisposable
         NativeMemory.AlignedFree(_slots);
     }
 
-    /// <summary>As it was at first; held.</summary>
+    /// <summary>Resets the ring to its first state; held.</summary>
     internal void Forget()
     {
         Unwatch();
@@ -180,7 +180,7 @@ internal abstract unsafe class VirtQueue : IDisposable
     /// <summary>After <see cref="Hold"/>, or <see cref="TryHold"/>.</summary>
     internal void LetGo() => _hold.LetGo();
 
-    /// <summary>Held: looks up everything again that was changed, and whether packets may go by the ring now.</summary>
+    /// <summary>Held: reads the changed settings again, and decides whether packets may pass by the ring now.</summary>
     internal void Refresh()
     {
         _window = default;
@@ -212,7 +212,7 @@ internal abstract unsafe class VirtQueue : IDisposable
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private protected bool TryHold() => _hold.TryTake();
 
-    /// <summary>Whether what was read last may have been zeros in the place of the guest's memory.</summary>
+    /// <summary>Whether the last reads may have got zeros in place of the guest's memory, as its file was cut short.</summary>
     private bool IsTorn => BusErrors.IsAnyTorn && _owner.IsTorn;
 
     private protected ref ushort AvailableIndex => ref *(ushort*)(_available + sizeof(ushort));
@@ -238,7 +238,7 @@ internal abstract unsafe class VirtQueue : IDisposable
         return Math.Min(waiting, most);
     }
 
-    /// <summary>Reads the descriptors of the next buffers, and asks for what the guest wrote there.</summary>
+    /// <summary>Reads the descriptors of the next buffers, and prefetches the buffers.</summary>
     private protected bool Fetch(int count, ushort direction)
     {
         const int flags = RingDescriptor.VIRTQ_DESC_F_NEXT | RingDescriptor.VIRTQ_DESC_F_WRITE | RingDescriptor.VIRTQ_DESC_F_INDIRECT;
@@ -314,11 +314,11 @@ internal abstract unsafe class VirtQueue : IDisposable
         Signal(before);
     }
 
-    /// <summary>The ring cannot be believed: no packet passes any more, and the session learns why.</summary>
+    /// <summary>Ends a ring with impossible content: no packet passes any more, and the session learns the reason.</summary>
     private protected bool End(RingFault fault)
     {
         _isReady = false;
-        Volatile.Write(ref _fault, (int)(IsTorn ? RingFault.Torn : fault)); // zeros in the place of the memory look like a lie
+        Volatile.Write(ref _fault, (int)(IsTorn ? RingFault.Torn : fault)); // zeros in place of the memory look like impossible values
         _owner.Report();
         return false;
     }
@@ -342,7 +342,7 @@ internal abstract unsafe class VirtQueue : IDisposable
         }
     }
 
-    /// <summary>The driver need not kick. With an event index the one that stands is left behind: it kicks by mistake once in 65536 buffers.</summary>
+    /// <summary>The driver need not kick. With an event index the old index is left as it is: the driver kicks without need once in 65536 buffers.</summary>
     private protected void Silence()
     {
         _isArmed = false;

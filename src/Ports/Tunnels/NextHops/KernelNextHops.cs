@@ -2,10 +2,10 @@ using Softswitch.Datapath.Headers;
 
 namespace Softswitch.Ports.Tunnels.NextHops;
 
-/// <summary>What the kernel's routes and neighbours say about the addresses that tunnels send to.</summary>
+/// <summary>The kernel's routes and neighbours for the addresses that tunnels send to.</summary>
 /// <remarks>
-/// Workers look up and leave the asking to a <see cref="KernelWatch"/>; it outlives them, as it does the port's device. Bounded: entries that nobody looks for are
-/// forgotten. Threads: any, under a lock; workers ask when the <see cref="Generation"/> changed. Times are milliseconds of one clock.
+/// Workers only look up here; a <see cref="KernelWatch"/> asks the kernel. The table outlives the watch, and the port's device. Bounded: entries that no
+/// tunnel looks up are forgotten. Threads: any, under a lock; workers look up when the <see cref="Generation"/> changed. Times are milliseconds of one clock.
 /// </remarks>
 internal sealed class KernelNextHops(Generation generation)
 {
@@ -15,9 +15,9 @@ internal sealed class KernelNextHops(Generation generation)
     private readonly Dictionary<uint, Destination> _entries = [];
     private KernelWatch? _watch;
 
-    /// <summary>What is known; of an address never heard of, <see cref="NeighbourState.Incomplete"/> until the kernel has been asked.</summary>
-    /// <param name="address">The next hop's, if reachable.</param>
-    /// <param name="peek">Whether the kernel is not to be asked, nor noted that somebody wants it.</param>
+    /// <summary>The state of the next hop to a destination; <see cref="NeighbourState.Incomplete"/> until the kernel has answered.</summary>
+    /// <param name="address">The next hop's address, if reachable.</param>
+    /// <param name="peek">Whether not to ask the kernel, and not to note the look-up.</param>
     public NeighbourState Find(Be32 destination, long now, out MacAddress address, bool peek = false)
     {
         lock (_lock)
@@ -63,7 +63,7 @@ internal sealed class KernelNextHops(Generation generation)
         }
     }
 
-    /// <summary>Forgets those that nobody looked for since.</summary>
+    /// <summary>Removes entries that no tunnel has looked up lately.</summary>
     public void ForgetUnwanted(long since)
     {
         lock (_lock)
@@ -78,7 +78,7 @@ internal sealed class KernelNextHops(Generation generation)
         }
     }
 
-    /// <summary>Who asks the kernel from now on. What was known is asked for anew.</summary>
+    /// <summary>Sets the watch that asks the kernel from now on. It asks for all known entries anew.</summary>
     public void Attach(KernelWatch watch)
     {
         lock (_lock)

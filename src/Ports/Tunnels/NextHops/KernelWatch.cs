@@ -4,11 +4,11 @@ using Softswitch.Ports.Linux.Netlink;
 
 namespace Softswitch.Ports.Tunnels.NextHops;
 
-/// <summary>Keeps a <see cref="KernelNextHops"/> as the kernel has it: asks for routes and neighbours, hears of changes, has addresses resolved.</summary>
+/// <summary>Keeps a <see cref="KernelNextHops"/> up to date with the kernel: asks for routes and neighbours, hears of changes, has addresses resolved.</summary>
 /// <remarks>
 /// <para>
-/// A neighbour the kernel does not know is asked for by RTM_NEWNEIGH with NTF_USE, which does what a packet of the kernel's own would; so is one that went stale,
-/// as the kernel does not see that we use it. The kernel sends the ARP requests then, and hears the answers.
+/// If the kernel does not know a neighbour, the watch sends RTM_NEWNEIGH with NTF_USE, which has the effect of a packet of the kernel's own. It does the same
+/// for a stale neighbour, as the kernel does not see that we use it. Then the kernel sends ARP requests and receives the answers.
 /// </para>
 /// <para>Threads: one of its own; <see cref="HasRoute"/> and <see cref="Wake"/> from any. The sockets belong to the network namespace of the thread that made it.</para>
 /// </remarks>
@@ -143,7 +143,7 @@ internal sealed unsafe class KernelWatch : IDisposable
         {
             if (type is not (Rtnetlink.RTM_NEWNEIGH or Rtnetlink.RTM_DELNEIGH))
             {
-                _routesChanged = true; // a route, a rule, an address: what it does to the ways is for the kernel to say
+                _routesChanged = true; // a route, rule or address changed: the kernel is asked for its effect
             }
             else if (NetlinkReader.ReadNeighbour(body) is { } neighbour && neighbour.LinkIndex == _link && _hops.TryGetValue(neighbour.Address.Raw, out Hop? hop))
             {

@@ -2,7 +2,7 @@ using Softswitch.Datapath.Headers;
 
 namespace Softswitch.Ports.Tunnels.NextHops;
 
-/// <summary>What is known of a next hop.</summary>
+/// <summary>The state of a next hop.</summary>
 internal enum NeighbourState
 {
     /// <summary>Asked for, not answered yet: packets may wait.</summary>
@@ -19,35 +19,35 @@ internal enum NeighbourState
 /// <param name="Destination">Broadcast, or the address that is to be confirmed (RFC 1122 §2.3.2.1).</param>
 internal readonly record struct NeighbourProbe(Be32 Target, MacAddress Destination);
 
-/// <summary>The Ethernet addresses of next hops: asked for on demand, confirmed while they are known, forgotten when nobody wants them.</summary>
+/// <summary>The Ethernet addresses of next hops: asked for on demand, confirmed while they are known, forgotten when no tunnel looks them up.</summary>
 /// <remarks>
-/// Entries are made for next hops that tunnels want, never for whoever sends ARP, so the network cannot fill the table. Threads: any, under a
-/// lock; workers take it when the <see cref="Generation"/> differs from the one they remember, once in a tenth of a second, and when a packet has begun to wait.
+/// Only a tunnel's look-up adds an entry, never a received ARP packet, so the network cannot fill the table. Threads: any, under a
+/// lock; workers take it when the <see cref="Generation"/> has changed since their last look, once in a tenth of a second, and when a packet has begun to wait.
 /// Times are milliseconds of one clock.
 /// </remarks>
 internal sealed class NeighbourTable(Generation generation)
 {
     public const int Capacity = 1024;
 
-    /// <summary>Between two requests.</summary>
+    /// <summary>Milliseconds between two requests.</summary>
     public const int ProbeInterval = 1000;
 
-    /// <summary>Unanswered requests after which it has failed.</summary>
+    /// <summary>Unanswered requests after which a next hop counts as failed.</summary>
     public const int MaxProbes = 3;
 
-    /// <summary>After which a known address is asked for again.</summary>
+    /// <summary>Milliseconds after which a known address is asked for again.</summary>
     public const int ConfirmAfter = 30_000;
 
-    /// <summary>How long a failed one is left alone.</summary>
+    /// <summary>Milliseconds for which a failed next hop is not asked for again.</summary>
     public const int FailedFor = 3000;
 
     private readonly Lock _lock = new();
     private readonly Dictionary<uint, Entry> _entries = [];
 
-    /// <summary>What is known of a next hop; asks for one never heard of.</summary>
+    /// <summary>The state of a next hop. An unknown one is asked for.</summary>
     /// <param name="address">Meaningful if reachable.</param>
     /// <param name="peek">
-    /// Whether nothing is to be asked for, nor noted that somebody wants it. One that is asked again after it failed counts as failed then:
+    /// Whether to ask for nothing, and not to note the look-up. A failed next hop that is being asked again counts as failed then:
     /// a packet would wait for it in vain.
     /// </param>
     public NeighbourState Find(Be32 nextHop, long now, out MacAddress address, bool peek = false)
@@ -70,7 +70,7 @@ internal sealed class NeighbourTable(Generation generation)
         }
     }
 
-    /// <summary>Takes an ARP sender's word, if the sender is somebody we asked about.</summary>
+    /// <summary>Learns the address of an ARP sender, if the table has an entry for it.</summary>
     public void Learn(Be32 sender, MacAddress address, long now)
     {
         if (address.IsMulticast || address.Value == 0)
@@ -112,7 +112,7 @@ internal sealed class NeighbourTable(Generation generation)
         return false;
     }
 
-    /// <summary>Forgets those that nobody looked for since: their places are others' then.</summary>
+    /// <summary>Removes entries that no tunnel has looked up lately, which frees their places.</summary>
     public void ForgetUnwanted(long since)
     {
         lock (_lock)

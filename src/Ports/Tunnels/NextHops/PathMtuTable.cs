@@ -14,10 +14,10 @@ internal sealed class PathMtuTable(Generation generation)
     /// <summary>Milliseconds.</summary>
     public const int Lifetime = 600_000;
 
-    /// <summary>Nobody is believed about less: as Linux has it (ip_rt_min_pmtu), lest one message makes a path useless.</summary>
+    /// <summary>Messages about a smaller MTU are ignored, as in Linux (ip_rt_min_pmtu): else one message could make a path useless.</summary>
     public const int Least = 552;
 
-    /// <summary>What is not known to be narrower.</summary>
+    /// <summary>The MTU of a path that is not known to be narrower.</summary>
     public const int Unlimited = ushort.MaxValue;
 
     private readonly Lock _lock = new();
@@ -35,7 +35,7 @@ internal sealed class PathMtuTable(Generation generation)
     /// <summary>A router could not pass on a packet.</summary>
     /// <param name="remote">Where it was going.</param>
     /// <param name="length">Of the packet: bytes of its IP header and all behind it.</param>
-    /// <param name="mtu">What would have passed; 0 from routers that do not say.</param>
+    /// <param name="mtu">The MTU in the router's message; 0 if it names none.</param>
     public void Lower(Be32 remote, int length, int mtu, long now)
     {
         int believed = Math.Max(Least, mtu == 0 ? PlateauBelow(length) : mtu);
@@ -59,7 +59,7 @@ internal sealed class PathMtuTable(Generation generation)
         generation.Advance();
     }
 
-    /// <summary>Forgets what is too old.</summary>
+    /// <summary>Removes entries that are too old.</summary>
     public void Expire(long now)
     {
         bool changed = false;
