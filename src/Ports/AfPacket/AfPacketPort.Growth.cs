@@ -15,17 +15,17 @@ internal sealed partial class AfPacketPort
     private const int RetiredMilliseconds = 1000;
     private const int LongestRetired = 10_000;
 
-    // A take-over lasts no longer; what was offered stays as it is meanwhile.
+    // The longest time of a take-over, during which the offered rings must not change.
     private const int OfferMilliseconds = 60_000;
 
     private readonly Lock _growing = new(); // before _sync; held while the kernel is waited for
     private readonly List<SlotRing> _rings = []; // all that are open, under _sync
-    private readonly List<(SlotRing Ring, long Since)> _left = []; // those of them that the worker does not use any more, under _growing
+    private readonly List<(SlotRing Ring, long Since)> _left = []; // open rings that the worker does not use any more, under _growing
     private long _offeredUntil; // under _sync
     private bool _growsNoMore; // under _growing
     private bool _hasTriedBursts; // under _growing
 
-    /// <summary>There is something to say of the rings.</summary>
+    /// <summary>Raised when the rings have changed.</summary>
     public event Action<string?>? Changed;
 
     /// <summary>
@@ -53,7 +53,7 @@ internal sealed partial class AfPacketPort
             }
             catch (PortException e)
             {
-                _growsNoMore = true; // what it has works
+                _growsNoMore = true; // its present rings work
                 Changed?.Invoke($"its rings stay as they are: {e.Message}");
             }
             return _queue.IsMoving ? MovePause : _left.Count > 0 ? LongPause : _queue.IsTransmitPending ? LongPause : Timeout.Infinite;
@@ -132,7 +132,7 @@ internal sealed partial class AfPacketPort
     {
         lock (_sync)
         {
-            if (MayChange) // what was offered meanwhile stays as it was then
+            if (MayChange) // rings that were offered meanwhile must not change
             {
                 _rings.Add(ring);
                 use();

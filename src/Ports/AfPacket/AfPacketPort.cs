@@ -16,7 +16,7 @@ namespace Softswitch.Ports.AfPacket;
 /// <para>
 /// Why TPACKET_V2 and not V3. V3 packs frames of any length into blocks, which saves memory, and hands a block over when it
 /// is full or a timer of at least a millisecond has run out: a ping through an idle switch would wait for the timer twice.
-/// V2 hands over each frame by itself, at once. What V2 asks for is a slot as long as the longest frame, and a local TCP
+/// V2 hands over each frame by itself, at once. But V2 needs a slot as long as the longest frame, and a local TCP
 /// sends 64 KiB segments over veth. PACKET_COPY_THRESH resolves it: a frame longer than its slot is also queued whole on
 /// the socket, its slot says so (TP_STATUS_COPY), and one recvmsg fetches it in its turn. So slots have 2 KiB, ordinary frames cost no
 /// system call, and a segment costs one for 64 KiB. V3 has no such way out. By the same way a port that has little to do makes do with
@@ -33,11 +33,10 @@ namespace Softswitch.Ports.AfPacket;
 /// back while the frame is copied. On transmit the tag is in the data, which every device accepts.
 /// </para>
 /// <para>
-/// Drops. The kernel says of a packet at once that there is no room for it (ENOBUFS), and it stays ours; or it takes the packet and
-/// drops it without a word: a
-/// queueing discipline later on, or one that has no far end. The latter are found in the counters of the interface and its queueing
-/// discipline
-/// (<see cref="LinkDrops"/>), which know no senders: what the host's own stack loses there is among them.
+/// Drops. If the kernel has no room for a packet, it says so at once (ENOBUFS), and the packet stays ours. Or it takes the packet and drops it
+/// later without an error: in a queueing discipline, or because the interface has no far end. The port counts these by the counters of the
+/// interface and its queueing discipline (<see cref="LinkDrops"/>). These do not tell senders apart, so they include losses of the host's own
+/// stack.
 /// </para>
 /// <para>
 /// Left as found. Promiscuous mode is a membership of the socket (PACKET_MR_PROMISC) and ends with it, as do rings and lock. An
@@ -241,7 +240,7 @@ internal sealed partial class AfPacketPort : IPortDevice, INetworkInterface, IDe
         }
     }
 
-    /// <summary>What a port is made of, while it is being made.</summary>
+    /// <summary>The parts of a port while it is being opened.</summary>
     private sealed class Parts(string port, LinuxInterface device)
     {
         public string Port => port;
@@ -291,7 +290,7 @@ internal sealed partial class AfPacketPort : IPortDevice, INetworkInterface, IDe
             Device.Dispose();
         }
 
-        /// <summary>The port is not made, and the descriptors are somebody else's.</summary>
+        /// <summary>Opening failed, and the descriptors stay the caller's.</summary>
         public void Forget()
         {
             foreach (SlotRing ring in Rings)

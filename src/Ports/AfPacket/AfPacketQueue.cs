@@ -16,7 +16,7 @@ namespace Softswitch.Ports.AfPacket;
 /// </para>
 /// <para>
 /// Rings are replaced by larger ones under way. Another thread opens them and gives them to <see cref="MoveTo(ReceiveRing)"/> and <see
-/// cref="MoveTo(TransmitRing)"/>. The worker changes over between two calls, and leaves what it does not need any more to <see
+/// cref="MoveTo(TransmitRing)"/>. The worker changes over between two calls, and leaves its old rings to <see
 /// cref="TakeRetired"/>.
 /// </para>
 /// </remarks>
@@ -57,7 +57,7 @@ internal sealed unsafe class AfPacketQueue : IPort
         Use(transmit);
     }
 
-    /// <summary>The socket that the worker is to sleep on: the next ring's, once it has seen that there is one.</summary>
+    /// <summary>The socket that the worker sleeps on: the next ring's, once the worker has seen that ring.</summary>
     public int PollDescriptor => Volatile.Read(ref _pollSocket);
 
     public ReceiveCounts Counts { get; }
@@ -65,10 +65,10 @@ internal sealed unsafe class AfPacketQueue : IPort
     /// <summary>Packets that the kernel discarded without telling which.</summary>
     public long TransmitErrors => Volatile.Read(ref _transmitErrors);
 
-    /// <summary>Packets that the kernel dropped and said so: they were not taken.</summary>
+    /// <summary>Packets that the kernel refused with an error: they were not taken.</summary>
     public long GivenBack => Volatile.Read(ref _givenBack);
 
-    /// <summary>Those packets come to: two while the worker moves from one to the other.</summary>
+    /// <summary>The rings that packets come to: two while the worker moves from one to the other.</summary>
     public IReadOnlyList<ReceiveRing> ReceiveRings
     {
         get
@@ -119,7 +119,7 @@ internal sealed unsafe class AfPacketQueue : IPort
     public SlotRing? TakeRetired() => _retired.TryDequeue(out SlotRing? ring) ? ring : null;
 
     /// <summary>
-    /// Where the rings stand and what was counted: for another process to go on from, by <see cref="Restore"/>. No worker uses the queue.
+    /// The positions in the rings and the counters, with which another process goes on by <see cref="Restore"/>. No worker uses the queue.
     /// </summary>
     public void Save(BinaryWriter record)
     {
@@ -185,9 +185,9 @@ internal sealed unsafe class AfPacketQueue : IPort
 
     /// <summary>Empties the old ring before the new one, packet by packet as they came.</summary>
     /// <remarks>
-    /// A processor that delivers to the old ring still may do so after another has delivered to the new one; what one and the same
-    /// delivers keeps its order.
-    /// So of the new ring only those are taken that were seen before the old one was found empty.
+    /// During the move one processor may still deliver to the old ring after another has delivered to the new one. Packets of one processor
+    /// stay in order.
+    /// So the worker takes only packets of the new ring that were there before it found the old ring empty.
     /// </remarks>
     [MethodImpl(MethodImplOptions.NoInlining)]
     private int ReceiveMoving(PacketBatch batch, FrameCache frames)
@@ -213,7 +213,7 @@ internal sealed unsafe class AfPacketQueue : IPort
         SlotRing old = _receive;
         Volatile.Write(ref _receive, _nextReceive!);
         Volatile.Write(ref _pollSocket, _receive.Socket);
-        _retired.Enqueue(old); // once in a ring's life; before who asks whether the move has ended finds that it has
+        _retired.Enqueue(old); // once in a ring's life; queued before IsMoving turns false
         _nextReceive = null;
     }
 

@@ -8,10 +8,8 @@ namespace Softswitch.Ports.AfPacket;
 /// </summary>
 /// <remarks>
 /// Two sockets on one interface would each get every packet, and one after the other would miss some. In a group each packet goes to
-/// one member, and the
-/// program is replaced by a single store: what the kernel begins to deliver before it goes to the one, what after it to the other. The
-/// program does
-/// nothing but return the member's place; in a group of one every place is the first.
+/// one member. The kernel replaces the program by a single store: packets before the store go to one member, packets after it to the
+/// other. The program only returns the member's place; in a group of one every place is the first.
 /// </remarks>
 internal static unsafe class ReceiveGroup
 {

@@ -1,14 +1,14 @@
 namespace Softswitch.Ports.AfPacket;
 
 /// <summary>How large a port's rings should be by the traffic it has: noted by the worker, read by the thread that opens rings.</summary>
-/// <param name="wake">Tells that thread. Neither waits nor allocates.</param>
-/// <param name="time">By which packets are many.</param>
+/// <param name="wake">Wakes that thread. Neither waits nor allocates.</param>
+/// <param name="time">The clock for packet rates.</param>
 internal sealed class RingDemand(Action wake, TimeProvider time)
 {
-    // Packets within a tenth of a second. Above it a ring of the first step holds what comes in less than 0.4 s.
+    // Packets within a tenth of a second. With more, a ring of the first step holds the packets of less than 0.4 s.
     private const int ManyReceived = 500;
 
-    // The same. Above it system calls for each packet begin to show, and a ring's memory is well spent.
+    // Packets within a tenth of a second. With more, a system call for each packet costs more than a ring's memory is worth.
     private const int ManyAlone = 1000;
 
     private int _receive;
@@ -44,7 +44,7 @@ internal sealed class RingDemand(Action wake, TimeProvider time)
     public void NoteFull(RingSize size) => Ask(ref _transmit, size.Step + 1);
 
     /// <summary>Packets came.</summary>
-    /// <param name="fetched">Since the ring was opened: those that had to be fetched one by one, and would not by longer slots.</param>
+    /// <param name="fetched">Packets since the ring was opened that needed a system call each because the slots are too short.</param>
     public void NoteReceived(int count, int fetched)
     {
         if (_received.IsHigh(_received.Total + count))

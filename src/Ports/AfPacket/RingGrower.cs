@@ -2,11 +2,10 @@ using Softswitch.Ports.Linux.Processes;
 
 namespace Softswitch.Ports.AfPacket;
 
-/// <summary>The thread that opens larger rings for the ports of a network namespace, where a worker said that they are wanted.</summary>
+/// <summary>The thread that opens larger rings for the ports of a network namespace, when a worker asks for them.</summary>
 /// <remarks>
 /// The kernel waits for grace periods of its own while a ring is made and packets are told to come to it: some tens of milliseconds in
-/// all, which neither
-/// workers nor the control side can wait. A socket belongs to the namespace of the thread that opens it, hence one thread for each.
+/// all, too long for workers and the control side to wait. A socket belongs to the namespace of the thread that opens it, hence one thread for each.
 /// Threads: any.
 /// </remarks>
 internal sealed class RingGrower : IDisposable

@@ -21,18 +21,18 @@ namespace Softswitch.Ports.AfXdp;
 /// <para>
 /// Longer packets. One that does not fit a frame has several, if kernel and driver know how (<see cref="UmemBinding"/>); else interfaces with such an MTU are
 /// refused. A veth with the program in native mode makes the kernel cut its peer's segments to the MTU (veth_fix_features), and <see
-/// cref="PartialChecksumDetector"/> finds the checksums that are left to be finished; so TCP passes without ethtool. In generic mode nobody cuts them.
+/// cref="PartialChecksumDetector"/> finds the checksums that are left to be finished; so TCP passes without ethtool. In generic mode the segments stay uncut.
 /// </para>
 /// <para>
 /// VLAN. A tag that the device takes out of the packet cannot be seen through XDP: that offload is switched off, and on again on dispose.
 /// </para>
 /// <para>
-/// Queues. A socket serves one queue of the interface. All of them are served, as packets of the others would pass the switch by; they are
-/// dealt to the workers.
+/// Queues. A socket serves one queue of the interface. The port serves all queues, as packets of an unserved queue would bypass the switch. The
+/// queues are dealt to the workers.
 /// </para>
 /// <para>
 /// Left as found. The program is held by a link (<see cref="XdpProgram"/>), promiscuous mode by a socket: a killed process leaves neither. The
-/// VLAN offload it leaves off is switched on by the next one (<see cref="VlanOffload"/>). What is handed over stays as it is.
+/// VLAN offload it leaves off is switched on by the next one (<see cref="VlanOffload"/>). Parts that are handed over stay as they are.
 /// </para>
 /// <para>References: Documentation/networking/af_xdp.rst; net/xdp/xsk.c; drivers/net/veth.c.</para>
 /// </remarks>
@@ -76,7 +76,7 @@ internal sealed unsafe partial class AfXdpPort : IPortDevice, INetworkInterface
 
     public bool TakesOffloads => false;
 
-    /// <summary>Segments of TCP and UDP where local stacks may be at the far end. A checksum alone is sooner finished than sent another way.</summary>
+    /// <summary>Takes TCP and UDP segments if local stacks may be at the far end. A checksum alone is finished here, which costs less.</summary>
     public bool Takes(in OffloadState offload) => HidesPartialChecksums && offload.Segmentation != SegmentationKind.None;
 
     public IReadOnlyList<IPort> Queues { get; }
@@ -159,7 +159,7 @@ internal sealed unsafe partial class AfXdpPort : IPortDevice, INetworkInterface
         VlanOffload.Recover(device);
         parts.VlanOffload = VlanOffload.SwitchOff(device);
         parts.Program = XdpProgram.Attach(port, device, options.Mode, queues);
-        // A card finishes what it sends, and so does the driver of a virtual one (virtio_net) that runs the program itself.
+        // A card finishes checksums as it sends, and so does a virtual card's driver (virtio_net) that runs the program itself.
         bool mayBePartial = !isHardware || !parts.Program.IsNative;
         parts.Promiscuous = OpenPromiscuous(port, device.Index);
         UmemCopying copying = !parts.Program.IsNative ? UmemCopying.Copy
@@ -172,7 +172,7 @@ internal sealed unsafe partial class AfXdpPort : IPortDevice, INetworkInterface
             AfXdpSocket socket = AfXdpSocket.Open(port, device, queue, parts.Ledgers[queue], options, copying, mayBePartial ? parts.Promiscuous : -1);
             parts.Sockets.Add(socket);
             CheckMtu(port, device, pool, socket.Binding);
-            copying = socket.Binding.IsZeroCopy ? UmemCopying.ZeroCopyIfPossible : UmemCopying.Copy; // the others share what the first got
+            copying = socket.Binding.IsZeroCopy ? UmemCopying.ZeroCopyIfPossible : UmemCopying.Copy; // the other sockets share the first one's umem
         }
         for (int queue = 0; queue < queues; queue++)
         {
@@ -219,7 +219,7 @@ internal sealed unsafe partial class AfXdpPort : IPortDevice, INetworkInterface
         }
     }
 
-    /// <summary>A card must hand over what is not addressed to it. Segments leave by the same socket.</summary>
+    /// <summary>Makes the card deliver packets that are not addressed to it. Segments leave by the same socket.</summary>
     private static int OpenPromiscuous(string port, int interfaceIndex)
     {
         int socket = TransmitRing.OpenSender(port, interfaceIndex);
@@ -272,7 +272,7 @@ internal sealed unsafe partial class AfXdpPort : IPortDevice, INetworkInterface
         return string.Join("; ", said);
     }
 
-    /// <summary>Undoes what was done, whatever of it was: first nothing arrives any more, then the frames are ours again.</summary>
+    /// <summary>Undoes all steps of opening that were taken. First packets stop arriving, then the socket's frames are free again.</summary>
     private static void Close(LinuxInterface device, Parts parts)
     {
         bool isElsewhere = !device.Exists && parts.Program is { HasInterface: true };
@@ -297,7 +297,7 @@ internal sealed unsafe partial class AfXdpPort : IPortDevice, INetworkInterface
         parts.Lock?.Dispose();
     }
 
-    /// <summary>What an open port consists of, as far as it got.</summary>
+    /// <summary>The parts of a port, as far as it is open.</summary>
     private sealed class Parts
     {
         public InterfaceLock? Lock;
@@ -311,7 +311,7 @@ internal sealed unsafe partial class AfXdpPort : IPortDevice, INetworkInterface
 
         public List<FrameLedger> Ledgers { get; } = [];
 
-        /// <summary>Whether all of it is another process's too: then what it closes stays as it is.</summary>
+        /// <summary>Whether another process has all parts, too: then closing here leaves them in use there.</summary>
         public bool AreShared { get; private set; }
 
         public void KeepLedgers(FramePool pool, int queues)
@@ -332,7 +332,7 @@ internal sealed unsafe partial class AfXdpPort : IPortDevice, INetworkInterface
 }
 
 /// <summary>How an AF_XDP port is opened.</summary>
-/// <param name="ReceiveSlots">Frames of the pool kept ready for what arrives at each queue, a power of two from 32 to 65536.</param>
+/// <param name="ReceiveSlots">Frames of the pool kept ready for packets that arrive at each queue, a power of two from 32 to 65536.</param>
 /// <param name="TransmitSlots">Frames of the pool that may wait for the device in each queue; as above.</param>
 /// <param name="Mode">Where the program is to run.</param>
 /// <param name="Queues">How many queues the interface must have; null to take as many as it has.</param>

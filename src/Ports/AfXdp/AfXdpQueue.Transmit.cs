@@ -6,7 +6,7 @@ using static Softswitch.Ports.Linux.Sockets.XdpSocket;
 
 namespace Softswitch.Ports.AfXdp;
 
-/// <summary>What leaves, and the frames that come back.</summary>
+/// <summary>Sends packets, and takes back their frames.</summary>
 internal sealed unsafe partial class AfXdpQueue
 {
     private const int PacketsPerCall = 32;
@@ -36,7 +36,7 @@ internal sealed unsafe partial class AfXdpQueue
                 Submit(ref staged, frames);
                 if (_unsent)
                 {
-                    FinishTransmits(frames); // once more: a segment must not overtake what the kernel left
+                    FinishTransmits(frames); // once more: a segment must not overtake packets that wait in the ring
                 }
                 if (_unsent || !TrySendSegment(packet, mtu, frames))
                 {
@@ -93,7 +93,7 @@ internal sealed unsafe partial class AfXdpQueue
         ReadOnlySpan<byte> rest = packet.Bytes;
         foreach (ref Packet piece in pieces)
         {
-            piece = new Packet(frames.Pool.OrdinaryFrameStart(piece.Data), Math.Min(rest.Length, size)); // nobody needs headroom any more
+            piece = new Packet(frames.Pool.OrdinaryFrameStart(piece.Data), Math.Min(rest.Length, size)); // the packet needs no headroom any more
             rest[..piece.Length].CopyTo(piece.Bytes);
             rest = rest[piece.Length..];
             _transmit.Reserve() = new XdpDescriptor
@@ -127,7 +127,7 @@ internal sealed unsafe partial class AfXdpQueue
         return true;
     }
 
-    /// <summary>Shows the kernel what was staged.</summary>
+    /// <summary>Shows the staged packets to the kernel.</summary>
     private void Submit(ref uint staged, FrameCache frames)
     {
         if (staged > 0)
@@ -140,7 +140,7 @@ internal sealed unsafe partial class AfXdpQueue
         }
     }
 
-    /// <summary>Takes back the frames of packets sent, and urges the kernel on with those it left behind.</summary>
+    /// <summary>Takes back the frames of packets sent, and calls the kernel again for packets that it has not sent yet.</summary>
     private void FinishTransmits(FrameCache frames)
     {
         uint finished = _completion.Peek();
@@ -193,7 +193,7 @@ internal sealed unsafe partial class AfXdpQueue
         _unsent = true;
     }
 
-    /// <summary>The interface is down or gone: what it was to send must not leave, late, when it is up again.</summary>
+    /// <summary>The interface is down or gone: its waiting packets must not leave late, when it is up again.</summary>
     private void TakeBack(uint staged, FrameCache frames)
     {
         for (uint i = 0; i < staged; i++)

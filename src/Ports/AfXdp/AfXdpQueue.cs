@@ -16,7 +16,7 @@ namespace Softswitch.Ports.AfXdp;
 /// </para>
 /// <para>
 /// Transmitting. A packet's frame is the socket's until its address comes back in the completion ring. In copy mode the kernel sends only
-/// when called, and 32 packets a call (TX_BATCH_SIZE in net/xdp/xsk.c); what it leaves behind is tried again at the next call of either method.
+/// when called, and 32 packets a call (TX_BATCH_SIZE in net/xdp/xsk.c); the port tries again for the rest at the next call of either method.
 /// </para>
 /// <para>
 /// Longer packets. In the rings such a packet is a chain of descriptors, each but the last with XDP_PKT_CONTD. The switch has it in one large frame, which
@@ -71,7 +71,7 @@ internal sealed unsafe partial class AfXdpQueue : IPort
         _joiner = segments < 0 ? null : new SegmentJoiner();
     }
 
-    /// <summary>What the rings and the ledger do not tell: for another process to go on from, by <see cref="Restore"/>. No worker uses the queue.</summary>
+    /// <summary>State beside the rings and the ledger, with which another process goes on by <see cref="Restore"/>. No worker uses the queue.</summary>
     public void Save(BinaryWriter record)
     {
         record.Write(_dropped);
@@ -133,7 +133,7 @@ internal sealed unsafe partial class AfXdpQueue : IPort
         }
         int before = batch.Count;
         uint ready = _receive.Peek();
-        // Packets that are lost take no room in the batch: without this bound an empty pool would empty the whole ring here.
+        // Lost packets take no room in the batch. Without this bound the loop would drop the whole ring when the pool is empty.
         uint waiting = Math.Min(ready, MostVisited);
         uint visited = 0;
         while (visited < waiting && batch.Free > 0)
@@ -172,7 +172,7 @@ internal sealed unsafe partial class AfXdpQueue : IPort
         return batch.Count - before;
     }
 
-    /// <summary>Takes the next packet in its frame, for which another goes to the kernel; false, and it is gone, if there is none.</summary>
+    /// <summary>Takes the next packet in its frame, and gives the kernel another frame for it. If none is free, drops the packet and returns false.</summary>
     private bool TryTake(FrameCache frames, out Packet packet)
     {
         XdpDescriptor descriptor = _receive.Next();
@@ -187,7 +187,7 @@ internal sealed unsafe partial class AfXdpQueue : IPort
         return true;
     }
 
-    /// <summary>Copies the next packet into a frame that holds all its pieces; false, and it is gone, if there is none.</summary>
+    /// <summary>Copies the next packet into a frame that holds all its pieces. If none is free, drops the packet and returns false.</summary>
     private bool TryGather(uint pieces, long length, FrameCache frames, out Packet packet)
     {
         bool found = frames.TryRent((int)Math.Min(length, int.MaxValue), out packet);

@@ -5,11 +5,11 @@ using Softswitch.Ports.Linux.Sockets;
 
 namespace Softswitch.Ports.AfXdp;
 
-/// <summary>Which of the pool's frames one socket has: in its rings, or in the kernel's hands behind them.</summary>
+/// <summary>Records which of the pool's frames one socket has: in its rings, or in the kernel behind them.</summary>
 /// <remarks>
 /// The rings alone do not tell: the kernel takes addresses out of them long before a packet is in, or out of, the frame. With the ledger
 /// closing gives back every frame, and none twice. One byte a frame, in memory that another process can map, as the socket may become that one's.
-/// Threads: the worker, and whoever closes the port after it.
+/// Threads: the worker, and the thread that closes the port after it.
 /// </remarks>
 internal sealed unsafe class FrameLedger
 {
@@ -66,7 +66,7 @@ internal sealed unsafe class FrameLedger
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public Packet Look(in XdpDescriptor descriptor) => new(_region + descriptor.Address, (int)descriptor.Length);
 
-    /// <summary>Goes on with the ledger of another process: what its socket has is taken out of the pool.</summary>
+    /// <summary>Goes on with the ledger of another process: takes the socket's frames out of the pool.</summary>
     /// <exception cref="InvalidDataException">Another socket has one of them, or the pool's memory is none that was in use.</exception>
     public void Claim()
     {

@@ -12,7 +12,7 @@ namespace Softswitch.Ports.AfXdp;
 /// one behind the other, their checksums partial. Joined, they cost one look-up, one sending and one passage through the receiver's stack.
 /// </para>
 /// <para>
-/// Only what <see cref="GsoSegmenter"/> would cut into the same packets again is joined: next in sequence and in IPv4's identification, headers
+/// It joins packets only if <see cref="GsoSegmenter"/> would cut the result into the same packets again: next in sequence and in IPv4's identification, headers
 /// otherwise equal, every payload but the last as long as the first, PSH and FIN on the last only. Packets with finished checksums are left alone: to join them
 /// they would have to be verified. Nothing waits for a packet that is not there yet.
 /// </para>
@@ -162,7 +162,7 @@ internal sealed unsafe class SegmentJoiner
         return true;
     }
 
-    /// <summary>Makes what was joined a segment to be cut.</summary>
+    /// <summary>Marks the joined packet as a segment to be cut.</summary>
     private void Finish(ref Packet whole, FrameCache frames)
     {
         if (_joined == 0)
@@ -196,7 +196,7 @@ internal sealed unsafe class SegmentJoiner
 
     private ushort ReadChecksum(ReadOnlySpan<byte> packet) => Unsafe.ReadUnaligned<ushort>(in packet[_transport + TcpChecksumOffset]);
 
-    /// <summary>What a stack leaves in the field of a packet with so much payload.</summary>
+    /// <summary>The partial checksum that a stack writes for a packet with so much payload.</summary>
     private ushort PartialChecksum(ReadOnlySpan<byte> packet, int payload)
     {
         ReadOnlySpan<byte> addresses = _isIpv4 ? packet.Slice(_network + 12, 8) : packet.Slice(_network + 8, 2 * 16);

@@ -8,16 +8,16 @@ namespace Softswitch.Ports.AfXdp;
 
 /// <summary>A pool's frames as a umem: registered with the first socket, shared by those that follow (XDP_SHARED_UMEM).</summary>
 /// <remarks>
-/// A umem lives as long as any socket that uses it, and any of them can stand for it when another is bound; so whoever closes first does no
-/// harm. Whoever shares one gets what its first socket got: all copy or all zero-copy (xp_assign_dev_shared). So a card looks for a zero-copy
-/// umem, other interfaces for one that is copied, and where there is none the socket registers the same memory once more:
+/// A umem lives as long as any socket that uses it, and a new socket can be bound to share it with any of these. So the sockets may close in any
+/// order. A socket that shares a umem gets the mode of its first socket: copy or zero-copy (xp_assign_dev_shared). So a card looks for a zero-copy
+/// umem, other interfaces for one in copy mode. If there is none, the socket registers the same memory once more:
 /// addresses mean the same frames in both, and frames still pass from port to port without a copy. Packets of several frames (XDP_USE_SG, Linux
 /// 6.6) come the same way, with the first socket. In copy mode that costs nothing and is always asked for. A card that writes into the frames needs room
 /// for the kernel at the end of each then, so there it is asked for only where a frame is too short. Threads: any.
 /// </remarks>
 internal sealed unsafe class Umem
 {
-    // Milliseconds. A closed socket's queue is given back by deferred work of the kernel, and later still while a child of the process, between fork and exec, has its descriptor.
+    // Milliseconds. The kernel gives a closed socket's queue back by deferred work; later still if a child between fork and exec has the descriptor.
     private const int ReleaseRetries = 3000;
 
     private static readonly ConditionalWeakTable<FramePool, Umem> Umems = [];
@@ -32,7 +32,7 @@ internal sealed unsafe class Umem
 
     /// <summary>Binds a socket, its rings made, to a queue of an interface.</summary>
     /// <param name="port">What errors call the port.</param>
-    /// <param name="copying">What can be hoped for.</param>
+    /// <param name="copying">The modes that the interface may get.</param>
     /// <param name="isLong">Whether the interface's packets may be longer than a frame.</param>
     /// <exception cref="PortException">The system refuses.</exception>
     public UmemBinding Bind(string port, int socket, int interfaceIndex, uint queue, UmemCopying copying, bool isLong)
@@ -142,20 +142,20 @@ internal sealed unsafe class Umem
     }
 }
 
-/// <summary>Who moves packets between the umem and the interface.</summary>
+/// <summary>How packets move between the umem and the interface.</summary>
 internal enum UmemCopying
 {
     /// <summary>The kernel copies: the program runs in the generic hook, which knows nothing else.</summary>
     Copy,
 
-    /// <summary>Nothing stands behind the interface that could reach into the umem; whatever umem is there will do.</summary>
+    /// <summary>No hardware behind the interface can reach into the umem; the socket may share any umem.</summary>
     CopyUnlessFirst,
 
-    /// <summary>A card may: copied only if its driver refuses.</summary>
+    /// <summary>The card may write into the frames; the kernel copies only if the driver refuses.</summary>
     ZeroCopyIfPossible,
 }
 
-/// <summary>What a socket got.</summary>
+/// <summary>The binding that the kernel granted a socket.</summary>
 /// <param name="IsShared">Whether its umem was there before.</param>
 /// <param name="IsZeroCopy">Whether the driver reaches into the frames itself.</param>
 /// <param name="IsMultiBuffer">Whether a packet may have several frames.</param>
@@ -168,7 +168,7 @@ internal readonly record struct UmemBinding(bool IsShared, bool IsZeroCopy, bool
     // xdp_zc_max_segs of the drivers that have it: 8 or more.
     private const int MostTouched = 8;
 
-    // What such a driver keeps free in front of a received piece, and the kernel behind it.
+    // Bytes that such a driver keeps free in front of a received piece, and the kernel behind it.
     private const int Overhead = 2 * FramePool.DataOffset;
 
     /// <summary>Bytes behind the Ethernet header and a tag of the longest packet that passes both ways: the largest MTU.</summary>

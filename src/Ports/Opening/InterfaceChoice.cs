@@ -11,16 +11,16 @@ namespace Softswitch.Ports.Opening;
 /// <summary>The backend for an interface given by its name alone.</summary>
 /// <remarks>
 /// <para>
-/// A card by AF_XDP, with its program in the driver, which saves it the kernel's stack. An interface that software stands behind by
-/// AF_PACKET: local stacks and virtual machines send segments of 64 KiB, which pass whole there and would be cut to the MTU for AF_XDP. So a card with
-/// an address: AF_XDP would take its packets from the host, which may be how the host is reached. What AF_XDP refuses, for whatever reason, goes to
-/// AF_PACKET too.
+/// A card by AF_XDP, with its program in the driver, which saves it the kernel's stack. An interface with software behind it is opened by
+/// AF_PACKET: local stacks and virtual machines send segments of 64 KiB, which pass whole there and would be cut to the MTU for AF_XDP. A card with an
+/// address is opened by AF_PACKET, too: AF_XDP would take its packets from the host, and may cut the host off. If AF_XDP refuses an interface for any
+/// reason, AF_PACKET opens it.
 /// </para>
 /// <para>The generic hook is not tried: it costs more than AF_PACKET and carries less.</para>
 /// </remarks>
 internal static class InterfaceChoice
 {
-    // On a bus like a card, but what is at the other end of it is a hypervisor, which passes whole segments on.
+    // These look like cards on a bus, but a hypervisor is behind them, which passes whole segments on.
     private static readonly string[] ParavirtualDrivers = ["virtio_net", "vmxnet3", "hv_netvsc", "vif"];
 
     /// <summary>Whether AF_XDP is to be tried.</summary>

@@ -6,13 +6,13 @@ using Softswitch.Ports.Specs;
 
 namespace Softswitch.Ports.Opening;
 
-/// <summary>Who else uses an interface that a port has taken: by AF_PACKET both have its packets, by AF_XDP the others have none.</summary>
+/// <summary>Finds other users of a port's interface. With AF_PACKET they get its packets as well; with AF_XDP they get none.</summary>
 internal static class InterfaceUsers
 {
     private const string UnderlayAddress = "address";
 
     /// <summary>In the calling thread's network namespace.</summary>
-    /// <returns>What there is to warn of, a line each. Nothing of a TAP device, whose far end is the host, nor of an underlay's address.</returns>
+    /// <returns>Warnings, a line each. Nothing of a TAP device, whose far end is the host, nor of an underlay's address.</returns>
     public static IReadOnlyList<string> Describe(PortSpec spec, IPortDevice device)
     {
         if (spec.Kind is not (PortKind.Interface or PortKind.Packet or PortKind.Xdp or PortKind.PcapLib)

@@ -129,7 +129,7 @@ internal static class PortFactory
     /// <exception cref="PortException">An option of the port is wrong, or the system refuses to say.</exception>
     public static bool IsAbsent(PortSpec spec)
     {
-        if (FindMistake(spec) is { } mistake) // now: nobody is to learn of it only when the interface comes
+        if (FindMistake(spec) is { } mistake) // checked now, so that the user need not wait for the interface to learn of it
         {
             throw new PortException(mistake);
         }
@@ -140,7 +140,7 @@ internal static class PortFactory
         return isWaitedFor && !LinuxInterface.IsThere($"port '{spec.Text}'", spec.Target);
     }
 
-    /// <summary>What is wrong with the options of a port, without a look at its interface; null for nothing. Those of tunnels and their underlays are read elsewhere.</summary>
+    /// <summary>The mistake in a port's options, found without its interface; null if there is none. Options of tunnels are read elsewhere.</summary>
     public static string? FindMistake(PortSpec spec)
     {
         ArgumentNullException.ThrowIfNull(spec);

@@ -3,7 +3,7 @@ using Softswitch.Datapath.Packets;
 namespace Softswitch.Ports.Patch;
 
 /// <summary>
-/// The cables between ports of one process: whoever opens a port names its cable, and the two ports that name the same one are its ends.
+/// The cables between ports of one process. A port's specification names its cable; the two ports that name the same cable are its ends.
 /// </summary>
 /// <remarks>An end that is alone waits, its link down. Threads: any.</remarks>
 internal sealed class PatchCables
@@ -55,7 +55,7 @@ internal sealed class PatchCables
                 end.Connect(far);
             }
         }
-        far?.RaiseChanged(); // without the lock: whoever hears it may want something of us
+        far?.RaiseChanged(); // without the lock: a handler may call back
         return end;
     }
 

@@ -89,7 +89,7 @@ internal sealed class PatchPort : IPortDevice
         }
     }
 
-    /// <summary>Ends that, and gives back what this end has not received. No worker uses this one's queues.</summary>
+    /// <summary>Parts the two ends, and gives back packets that this end has not received. No worker uses this end's queues.</summary>
     internal void Disconnect(FramePool frames)
     {
         PatchPort? far = _far;

@@ -4,17 +4,17 @@ using Softswitch.Ports.Memory;
 
 namespace Softswitch.Ports.Patch;
 
-/// <summary>One queue of a patch cable's end: what the far end sends waits here until the worker receives it.</summary>
+/// <summary>One queue of a patch cable's end. Packets from the far end wait here until the worker receives them.</summary>
 /// <remarks>
-/// Sending puts packets into the far end's ring and does nothing more: so a loop of cables neither recurses nor holds anybody up, and
-/// what it carries is bounded by the rings. Threads: one worker; the far end's enters the ring as its only producer.
+/// Sending only puts packets into the far end's ring. So a loop of cables neither recurses nor blocks a worker, and the rings bound the packets
+/// in it. Threads: one worker; the far end's worker is the ring's only producer.
 /// </remarks>
 internal sealed unsafe class PatchQueue(PatchPort end) : IPort
 {
-    // Packets on their way in one direction; also what a loop of cables keeps of the pool.
+    // Packets on their way in one direction; a loop of cables holds as many frames of the pool.
     private const int Capacity = 512;
 
-    // Milliseconds that a pass may be held up in the middle of sending.
+    // Milliseconds that a pass may be stopped in the middle of sending.
     private const int SendPatience = 5000;
 
     private readonly PacketRing _arrived = new(Capacity);
@@ -50,7 +50,7 @@ internal sealed unsafe class PatchQueue(PatchPort end) : IPort
         int received = 0;
         while (received < room && _arrived.TryDequeue(out Packet packet))
         {
-            packet.Flags &= PacketFlags.OffloadMask; // what it owes stays; what the other switch thought of it does not
+            packet.Flags &= PacketFlags.OffloadMask; // offload flags stay; the other switch's own flags do not
             batch.Add(packet);
             received++;
         }
@@ -60,7 +60,7 @@ internal sealed unsafe class PatchQueue(PatchPort end) : IPort
 
     public int Transmit(ReadOnlySpan<Packet> packets, FrameCache frames)
     {
-        // A fence: either the far end is seen to have gone, or whoever takes it away sees this and waits.
+        // A fence: either this worker sees that the far end is gone, or the thread that removes it sees this flag and waits.
         Interlocked.Exchange(ref _isSending, 1);
         PatchQueue? far = end.IsUp ? _far : null;
         int taken = far?._arrived.Enqueue(packets) ?? 0;
@@ -88,7 +88,7 @@ internal sealed unsafe class PatchQueue(PatchPort end) : IPort
         }
     }
 
-    /// <summary>Gives back what waits; neither end uses the queue any more.</summary>
+    /// <summary>Gives back the waiting packets; neither end uses the queue any more.</summary>
     /// <returns>How many packets there were.</returns>
     public int ReleaseAll(FrameCache frames)
     {

@@ -6,9 +6,9 @@ namespace Softswitch.Ports.Pcap;
 /// <summary><c>pcap:FILE</c>: writes what it is sent to a capture file (pcap, nanoseconds, Ethernet) or named pipe and receives nothing.</summary>
 /// <remarks>
 /// Packets are gathered in one of two buffers, while a thread of the port writes the other: when the first is half full, after half a second, and on dispose.
-/// The worker never waits for a disk or a pipe's reader; while both buffers are full it is the port that is, and takes nothing. What cannot be written
-/// is counted as transmit errors; a file is cut back to its last whole record, so it stays readable, and a later write may succeed. That the capture
-/// lacks packets stays said, because it stays so; a pipe's next reader gets a capture of its own.
+/// The worker never waits for a disk or a pipe's reader; while both buffers are full the port takes no packets. Packets that cannot be written
+/// are counted as transmit errors; a file is cut back to its last whole record, so it stays readable, and a later write may succeed. The fault stays
+/// shown, because the capture lacks packets for good; a pipe's next reader gets a capture of its own.
 /// Threads: the worker and the writer meet under a lock taken once a batch and never held over a system call.
 /// </remarks>
 internal sealed class PcapWriterPort : VirtualPort, IDeviceHandover
@@ -127,13 +127,13 @@ internal sealed class PcapWriterPort : VirtualPort, IDeviceHandover
             }
             if (ended)
             {
-                _wake.Dispose(); // by nobody else, who could be ahead of the Set above
+                _wake.Dispose(); // disposed by this thread only: another could do so before the Set above
             }
         }
         base.Dispose(disposing);
     }
 
-    /// <summary>Writes what is in memory.</summary>
+    /// <summary>Writes the gathered packets.</summary>
     internal void Flush()
     {
         lock (_writing)

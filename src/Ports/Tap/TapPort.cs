@@ -12,8 +12,9 @@ namespace Softswitch.Ports.Tap;
 /// <remarks>
 /// The device is made when the port is opened, brought up, and gone when it is closed. A persistent TAP device of that name, made
 /// beforehand (ip tuntap add), is attached to instead, which an ordinary user may do with a device of their own; its state
-/// is restored. With several queues (IFF_MULTI_QUEUE) the device has a descriptor for each; the kernel deals what it sends by flow, answers to the queue
-/// their flow last came from. Handed over, the descriptors are the other process's, and a device that was made stays. IFF_VNET_HDR carries partial checksums and segments both ways, as PACKET_VNET_HDR does for AF_PACKET.
+/// is restored. With several queues (IFF_MULTI_QUEUE) the device has a descriptor for each; the kernel deals packets to queues by flow, and answers to the
+/// queue that their flow last came from. Handed over, the descriptors are the other process's, and a device that was made stays. IFF_VNET_HDR carries
+/// partial checksums and segments both ways, as PACKET_VNET_HDR does for AF_PACKET.
 /// References: Documentation/networking/tuntap.rst; drivers/net/tun.c.
 /// </remarks>
 internal sealed unsafe class TapPort : IPortDevice, INetworkInterface, IDeviceHandover
@@ -90,8 +91,8 @@ internal sealed unsafe class TapPort : IPortDevice, INetworkInterface, IDeviceHa
     /// <param name="port">What errors call the port.</param>
     /// <param name="name">The device.</param>
     /// <param name="queues">1 to 256; a device that was made beforehand with multi_queue wants 2 or more, one made without wants 1.</param>
-    /// <param name="isReturning">Only attaches: whoever made the device may take it away again, and would not find the name free.</param>
-    /// <param name="isHere">Whether that namespace is the switch's, who hears of links' changes there.</param>
+    /// <param name="isReturning">Only attaches to a device: its maker may delete it again, and must then find the name free.</param>
+    /// <param name="isHere">Whether that namespace is the switch's, which hears of link changes there already.</param>
     /// <exception cref="PortException">The name is taken or not a name, or the system refuses.</exception>
     public static TapPort Open(string port, string name, int queues = 1, bool isReturning = false, bool isHere = true)
     {
@@ -213,7 +214,7 @@ internal sealed unsafe class TapPort : IPortDevice, INetworkInterface, IDeviceHa
         }
     }
 
-    /// <summary>A device elsewhere is set down by whoever has it there: our port has no link then, and is not set down.</summary>
+    /// <summary>If a device in another namespace is set down there, the port has no link, but does not count as set down.</summary>
     public PortLink ReadLink() => _monitor == null ? _interface.ReadLink() : _interface.ReadLink() with { IsSetDown = false };
 
     public PortCounters ReadCounters()
@@ -324,7 +325,7 @@ internal sealed unsafe class TapPort : IPortDevice, INetworkInterface, IDeviceHa
         _ => PortException.FromErrno(port, "TUNSETIFF", error),
     };
 
-    /// <summary>Tells the kernel what we take: what it need not finish or cut before it hands packets over.</summary>
+    /// <summary>Tells the kernel which checksums and segments it may hand over unfinished and uncut.</summary>
     private static string SetOffloads(string port, int descriptor)
     {
         int headerSize = VirtioNetHeader.Size;

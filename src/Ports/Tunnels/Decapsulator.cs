@@ -251,7 +251,7 @@ internal sealed unsafe class Decapsulator
         return HasRightSum(packet, pseudo, start, inner);
     }
 
-    /// <summary>Verifies an outer checksum. If a local stack left a checksum unfinished, outside or inside, the packet crossed no wire and needs no check.</summary>
+    /// <summary>Verifies an outer checksum. If a local stack left a checksum unfinished, outside or inside, no wire can have spoiled the packet.</summary>
     /// <param name="start">From where on it covers the packet.</param>
     /// <param name="inner">Where the inner packet begins.</param>
     private bool HasRightSum(in Packet packet, ulong pseudo, int start, int inner)

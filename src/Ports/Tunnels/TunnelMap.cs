@@ -71,7 +71,7 @@ internal sealed class TunnelMap
 
     public bool Has(TunnelKind kind) => (_kinds & (1u << (int)kind)) != 0;
 
-    /// <summary>The tunnel that a packet belongs to. One with the packet's key and peer goes before one that leaves the key, the peer or both to flows.</summary>
+    /// <summary>The tunnel that a packet belongs to. One with the packet's key and peer goes before one that leaves either or both to flows.</summary>
     public TunnelDevice? Find(in TunnelId id) =>
         FindExact(id)
         ?? (_hasAnyKey ? FindExact(id.WithAnyKey) : null)

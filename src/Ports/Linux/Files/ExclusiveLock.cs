@@ -17,7 +17,7 @@ internal sealed class ExclusiveLock : IDisposable
         _place = DescriptorPath.Of(descriptor);
     }
 
-    /// <summary>Whether what is locked still has the path that it was found by. If not, another may be there, and it is nobody's.</summary>
+    /// <summary>Whether the locked file still has its path. If not, another file may be at that path, and no process has locked it.</summary>
     public bool IsInPlace => DescriptorPath.Of(_descriptor) == _place;
 
     /// <param name="path">Has to exist; a file, device or directory. It is not written to.</param>

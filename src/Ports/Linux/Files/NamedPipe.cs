@@ -21,7 +21,7 @@ internal sealed unsafe class NamedPipe : IDisposable
         {
             return Errno.Last == Errno.ENXIO
                 ? throw new PortException($"{path}: nobody reads this pipe; start its reader first")
-                : null; // whoever makes a file of that name says why not
+                : null; // the code that makes a file of that name reports the reason
         }
         if (Libc.lseek(descriptor, 0, Libc.SEEK_CUR) < 0 && Errno.Last == Errno.ESPIPE)
         {
@@ -31,7 +31,7 @@ internal sealed unsafe class NamedPipe : IDisposable
         return null;
     }
 
-    /// <summary>Whether the path names a pipe: whoever opens it as a file waits for its other end.</summary>
+    /// <summary>Whether the path names a pipe: opening a pipe as a file would wait for its other end.</summary>
     public static bool IsAt(string path)
     {
         int descriptor = Libc.open(path, Libc.O_NONBLOCK | Libc.O_CLOEXEC);
@@ -71,7 +71,7 @@ internal sealed unsafe class NamedPipe : IDisposable
         return null;
     }
 
-    /// <summary>From now on what finds no room is lost.</summary>
+    /// <summary>From now on, data that does not fit into the pipe is lost.</summary>
     public void Stop() => _stopped = true;
 
     public void Dispose() => _ = Libc.close(_descriptor);

@@ -3,10 +3,10 @@ using Microsoft.Win32.SafeHandles;
 
 namespace Softswitch.Ports.Linux.Files;
 
-/// <summary>Whether whoever started the process gave it a standard stream.</summary>
+/// <summary>Tells whether the process was started with a standard stream.</summary>
 /// <remarks>
-/// One that was closed leaves its number to the first file the runtime opens: what was written there would go to a library, a socket or a pipe of ours. What
-/// is inherited is known by its flag: it came through exec(2), and the runtime opens everything to be closed by that.
+/// If a standard stream is closed, the first file that the runtime opens gets its number: text written there would go to a library, a socket or a pipe of
+/// ours. A flag tells the two apart: an inherited descriptor stays open in exec(2), and the runtime opens its own to be closed there.
 /// </remarks>
 internal static class StandardStream
 {

@@ -4,8 +4,8 @@ namespace Softswitch.Ports.Linux.Interfaces;
 
 /// <summary>Keeps an interface to one switch: a listening socket in the abstract namespace, named after the interface's index.</summary>
 /// <remarks>
-/// Abstract names are scoped to the network namespace, as indices are, and vanish with the process, however it ends. Who
-/// finds the name taken connects, and the kernel tells who listens (SO_PEERCRED).
+/// Abstract names are scoped to the network namespace, as indices are, and vanish with the process, however it ends. A
+/// process that finds the name taken connects to it, and the kernel tells which process listens (SO_PEERCRED).
 /// </remarks>
 internal sealed unsafe class InterfaceLock : IDisposable
 {
@@ -24,7 +24,7 @@ internal sealed unsafe class InterfaceLock : IDisposable
     /// <summary>Goes on with the lock of another process, whose socket is this one's from now on.</summary>
     public static InterfaceLock Of(int descriptor) => new(descriptor);
 
-    /// <summary>This process is who has the interface: whoever asks is told its number (listen(2) again says so).</summary>
+    /// <summary>Makes this process the owner of the lock: other processes are told its number from now on (a second listen(2) does that).</summary>
     public void Own() => _ = Libc.listen(_socket, Backlog);
 
     /// <summary>Another process goes on with the lock: nothing is released by this one.</summary>
@@ -74,13 +74,13 @@ internal sealed unsafe class InterfaceLock : IDisposable
     {
         if (_socket >= 0)
         {
-            _ = Libc.shutdown(_socket, Libc.SHUT_RDWR); // refuses whoever asks from now on
+            _ = Libc.shutdown(_socket, Libc.SHUT_RDWR); // refuses connections from now on
             _ = Libc.close(_socket);
             _socket = -1;
         }
     }
 
-    /// <returns>True if nobody listens at the name any more; else false with the owner in words for an error message.</returns>
+    /// <returns>True if no process listens at the name any more; else false with the owner in words for an error message.</returns>
     private static bool IsBeingReleased(byte* address, uint length, out string owner)
     {
         owner = string.Empty;

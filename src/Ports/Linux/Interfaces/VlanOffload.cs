@@ -5,11 +5,11 @@ namespace Softswitch.Ports.Linux.Interfaces;
 
 /// <summary>Keeps a device from taking VLAN tags out of what it receives (rx-vlan-offload), until <see cref="Restore"/>.</summary>
 /// <remarks>
-/// Nothing of the kernel's ends this setting with the process, nor does it stay behind when the interface moves to another network namespace. So a note in
-/// <c>/run</c> says what is owed while it is off: after a kill, or when the interface is back, whoever opens it next, by any backend, finds the note and pays
-/// (<see cref="Recover"/>). A note is believed only for the interface it was written for: it carries the boot's id, the network namespace's
-/// cookie (SO_NETNS_COOKIE, Linux 5.14), the interface's index and its address. Who writes one removes those of namespaces that are gone.
-/// Where it cannot be written, by an ordinary user say, there is none. Threads: one at a time, by whoever holds the interface's lock; but for Restore, in the
+/// The kernel does not reset this setting when the process ends, and the setting follows the interface to another network namespace. So while the offload is
+/// off, a note in <c>/run</c> records that. After a kill, or when the interface is back, the next port that opens it, by any backend, finds the note and
+/// restores the setting (<see cref="Recover"/>). A note counts only for the interface it was written for: it carries the boot's id, the network namespace's
+/// cookie (SO_NETNS_COOKIE, Linux 5.14), the interface's index and its address. The writer of a note removes notes of namespaces that are gone.
+/// An ordinary user, who cannot write there, leaves no note. Threads: the holder of the interface's lock, one at a time; but for Restore, in the
 /// interface's network namespace.
 /// </remarks>
 internal sealed class VlanOffload
@@ -108,7 +108,7 @@ internal sealed class VlanOffload
         {
             Directory.CreateDirectory(Folder);
             RemoveVanished();
-            string unfinished = $"{Folder}/.{Path.GetFileName(path)}"; // whoever reads the note meanwhile must not take it for another's
+            string unfinished = $"{Folder}/.{Path.GetFileName(path)}"; // a reader must not see a half-written note, and take it for another interface's
             File.WriteAllText(unfinished, Content(device));
             File.Move(unfinished, path, overwrite: true);
         }
@@ -122,8 +122,8 @@ internal sealed class VlanOffload
     private static void RemoveVanished()
     {
         string boot = BootId();
-        string[] notes = Directory.GetFiles(Folder, $"{Prefix}*"); // first: what is noted from here on may be of a namespace not looked at
-        HashSet<string>? living = Capabilities.MayLookIntoOthers() ? FindLiving() : null; // else what seems gone may live
+        string[] notes = Directory.GetFiles(Folder, $"{Prefix}*"); // listed first: a later note may be of a namespace that the search below misses
+        HashSet<string>? living = Capabilities.MayLookIntoOthers() ? FindLiving() : null; // else a namespace that seems gone may live
         foreach (string note in notes)
         {
             string[] fields = (Try(() => File.ReadAllText(note)) ?? string.Empty).TrimEnd().Split(' ');

@@ -2,13 +2,13 @@ using System.Runtime.InteropServices;
 
 namespace Softswitch.Ports.Linux.Memory;
 
-/// <summary>What happens when a file is cut short under a mapping and the missing part is touched (SIGBUS).</summary>
+/// <summary>Handles SIGBUS: a thread touched a part of a mapping whose file was cut short.</summary>
 /// <remarks>
 /// The runtime ends the process on such a signal, and managed code cannot run in the handler. So the handler is a few instructions of our own. It looks for
 /// the address in a table of mappings, puts anonymous memory in the place of the whole mapping, notes that, and returns: the instruction is
 /// tried again and goes on. Nothing is called but mmap(2). An address that is not in the table goes to the handler that was there before, the runtime's.
-/// Threads: any; the table's entries are changed under a lock, and the handler reads them without one, which is right as long as the mapping it was called
-/// for stays: whoever touches a mapping has to keep it from being disposed anyway.
+/// Threads: any; the table's entries are changed under a lock, and the handler reads them without one, which is right as long as the touched mapping
+/// stays: a thread that touches a mapping must keep it from being disposed anyway.
 /// On other machines than x86-64 and Arm64 there is no handler.
 /// </remarks>
 internal static unsafe class BusErrors

@@ -2,13 +2,13 @@ using System.Globalization;
 
 namespace Softswitch.Ports.Linux.Memory;
 
-/// <summary>How much memory the process's control group leaves it: who takes more is killed, without a word to the process (cgroups(7)).</summary>
+/// <summary>How much memory the process's control group leaves it: if it takes more, the kernel kills it without warning (cgroups(7)).</summary>
 /// <remarks>Looks at the group and all those around it, of version 2 or 1. Threads: one at a time.</remarks>
 internal sealed class MemoryLimit
 {
     private const string Root = "/sys/fs/cgroup";
 
-    // What is kept free: an eighth of the limit, and no more than this.
+    // Bytes kept free: an eighth of the limit, and no more than this.
     private const long MostReserve = 32 << 20;
     private const int ReserveShare = 8;
 
@@ -41,7 +41,7 @@ internal sealed class MemoryLimit
         return groups.Count == 0 ? null : new MemoryLimit(groups);
     }
 
-    /// <summary>Whether there is memory for more than the little that is kept free for what goes on anyway.</summary>
+    /// <summary>Whether there is more memory than the reserve, which is kept free for the switch's present work.</summary>
     public bool HasRoom() => _groups.TrueForAll(group => group.Limit - group.ReadUse() > Math.Min(group.Limit / ReserveShare, MostReserve));
 
     /// <summary>From the process's group up to the root, or to as much as its cgroup namespace shows.</summary>

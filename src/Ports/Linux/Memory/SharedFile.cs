@@ -2,9 +2,9 @@ namespace Softswitch.Ports.Linux.Memory;
 
 /// <summary>Part of a file that another process made and may change at any time, mapped for reading and writing.</summary>
 /// <remarks>
-/// A file cut short under a mapping is a SIGBUS for whoever touches what is missing. Where the file lets us, we seal its size against that (F_SEAL_SHRINK);
-/// for the others there is <see cref="BusErrors"/>, which puts other memory in its place: then <see cref="IsTorn"/>.
-/// Threads: any, but for disposing, which nobody may see.
+/// If a file is cut short under a mapping, a thread that touches the missing part gets a SIGBUS. If the file allows it, its size is sealed against that
+/// (F_SEAL_SHRINK). For other files <see cref="BusErrors"/> puts other memory in place of the mapping; <see cref="IsTorn"/> is true then.
+/// Threads: any; no thread may use the mapping while it is disposed of.
 /// </remarks>
 internal sealed unsafe class SharedFile : IDisposable
 {

@@ -2,10 +2,10 @@ using Softswitch.Ports.Linux.Processes;
 
 namespace Softswitch.Ports.Linux.Netlink;
 
-/// <summary>Packets that were given to a device to send and dropped since this was made: for a TAP device, what the switch was too slow to read.</summary>
+/// <summary>Packets that were given to a device to send and dropped since this was made: for a TAP device, packets that the switch read too slowly.</summary>
 /// <remarks>
-/// The interface's own counter, tx_dropped of struct rtnl_link_stats64, and, where asked for, that of its queueing discipline: what it has no room for,
-/// or gives up later, is in no counter of the interface. Threads: any.
+/// The interface's own counter, tx_dropped of struct rtnl_link_stats64, and, if asked for, that of its queueing discipline: the interface does not count
+/// packets that the discipline drops, at once or later. Threads: any.
 /// </remarks>
 internal sealed class LinkDrops : IDisposable
 {

@@ -8,8 +8,8 @@ namespace Softswitch.Ports.Linux.Netlink;
 /// <remarks>
 /// Threads: one of its own, in the namespace of the thread that subscribed first; all callbacks run there, one at a time, and must
 /// neither throw nor take long.
-/// When announcements were lost, because the kernel's queue was full, every link is reported once as changed, and as removed what is
-/// no longer there.
+/// When announcements were lost, because the kernel's queue was full, it reports every link once as changed, and links that are gone
+/// as removed.
 /// </remarks>
 internal sealed unsafe class LinkMonitor : IDisposable
 {
@@ -158,7 +158,7 @@ internal sealed unsafe class LinkMonitor : IDisposable
         Tell(one => one.Changed(link));
     }
 
-    /// <summary>Announcements were lost: finds out by comparing what they were about.</summary>
+    /// <summary>Announcements were lost: finds the changes by a comparison with the known links.</summary>
     private void ReportAll()
     {
         IReadOnlyList<Link> links;

@@ -1,9 +1,9 @@
 namespace Softswitch.Ports.Linux.Processes;
 
-/// <summary>What root keeps of capabilities(7) where it is to be no more than a switch's user: by number, as in linux/capability.h.</summary>
+/// <summary>Reduces root's capabilities(7) to those that a switch needs: by number, as in linux/capability.h.</summary>
 /// <remarks>
 /// Capabilities belong to threads, and .NET has some before the first line of ours runs. So the bounding set of the calling thread is reduced and the program
-/// started again in its place, where every thread begins with what is left.
+/// started again in its place, where every thread begins with the reduced set.
 /// </remarks>
 internal static unsafe class Capabilities
 {
@@ -21,8 +21,8 @@ internal static unsafe class Capabilities
     private const int CAP_BPF = 39;
 
     /// <summary>
-    /// Ports are opened again when interfaces return, and files at any time: what that takes is kept. Without root, and where no more is left than that, it does
-    /// nothing; else the program starts again with the same arguments. By the first thread, before anything is open.
+    /// Keeps the capabilities to open ports when interfaces return, and files at any time. If the process is not root, or has no others, it does nothing; else
+    /// the program starts again with the same arguments. To be called by the first thread, before any file is open.
     /// </summary>
     /// <remarks>Where the system refuses, all stays as it is.</remarks>
     public static void KeepThoseOfSwitch()

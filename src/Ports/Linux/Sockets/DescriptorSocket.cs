@@ -26,7 +26,7 @@ internal sealed unsafe class DescriptorSocket : IDisposable
     /// <summary>Polls readable when there is something to receive. Stays this object's.</summary>
     public int Descriptor => _socket;
 
-    /// <summary>Who is at the other end: the user and process that connected, or that listens.</summary>
+    /// <summary>The user and process at the other end, which connected or listens.</summary>
     public (int Process, uint User) Peer
     {
         get
@@ -144,7 +144,7 @@ internal sealed unsafe class DescriptorSocket : IDisposable
         }
     }
 
-    /// <summary>From here on the peer's sends fail. What it sent before can be received still: so both know alike whether a message was in time.</summary>
+    /// <summary>From here on the peer's sends fail. Earlier messages can still be received, so both sides agree whether a message came in time.</summary>
     public void EndReceiving() => _ = Libc.shutdown(_socket, Libc.SHUT_RD);
 
     public void Dispose()

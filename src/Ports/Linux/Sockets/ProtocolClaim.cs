@@ -2,7 +2,7 @@ using Softswitch.Datapath.Headers;
 
 namespace Softswitch.Ports.Linux.Sockets;
 
-/// <summary>Holds a protocol of an IPv4 address without receiving any of it, so that the kernel does not tell senders that nobody is there.</summary>
+/// <summary>Holds a protocol of an IPv4 address without receiving any of it, so that the kernel does not answer the senders with ICMP errors.</summary>
 /// <remarks>
 /// A port by AF_PACKET gets copies: the kernel's own stack sees the packets too, and would answer with ICMP "port unreachable" or "protocol unreachable". A socket whose
 /// filter takes nothing keeps it silent, and costs it no memory.

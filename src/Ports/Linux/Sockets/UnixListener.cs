@@ -2,9 +2,8 @@ namespace Softswitch.Ports.Linux.Sockets;
 
 /// <summary>A Unix stream socket that listens at a path. Nothing here waits.</summary>
 /// <remarks>
-/// A process that died leaves its socket's file behind, and bind(2) refuses a path that exists. So a socket that nobody listens at gives
-/// way; one that
-/// answers, and any other file, stays as it is. Threads: one at a time.
+/// A process that died leaves its socket's file behind, and bind(2) refuses a path that exists. So the file of a socket without a
+/// listener is replaced; a socket that answers, and any other file, stays. Threads: one at a time.
 /// </remarks>
 internal sealed unsafe class UnixListener : IDisposable
 {
@@ -19,7 +18,7 @@ internal sealed unsafe class UnixListener : IDisposable
         _path = path;
     }
 
-    /// <summary>Polls readable when somebody connected. Stays this object's.</summary>
+    /// <summary>The descriptor, which polls readable when a peer has connected. Stays this object's.</summary>
     public int Descriptor => _socket;
 
     /// <exception cref="SystemCallException">The path is in use, too long, or not ours to write.</exception>
@@ -54,7 +53,7 @@ internal sealed unsafe class UnixListener : IDisposable
     /// <summary>Goes on with another process's, which is this object's from now on.</summary>
     public static UnixListener Take(int socket, string path) => new(socket, path);
 
-    /// <summary>Who came first of those that wait; null if nobody does.</summary>
+    /// <summary>The first waiting peer; null if none waits.</summary>
     public DescriptorSocket? TryAccept()
     {
         int accepted = Libc.accept4(_socket, null, null, Libc.SOCK_CLOEXEC | Libc.SOCK_NONBLOCK);

@@ -4,7 +4,7 @@ using Softswitch.Ports.Linux.Netlink;
 
 namespace Softswitch.Ports.Tunnels.NextHops;
 
-/// <summary>Keeps a <see cref="KernelNextHops"/> up to date with the kernel: asks for routes and neighbours, hears of changes, has addresses resolved.</summary>
+/// <summary>Keeps a <see cref="KernelNextHops"/> up to date: asks the kernel for routes and neighbours, hears of changes, has addresses resolved.</summary>
 /// <remarks>
 /// <para>
 /// If the kernel does not know a neighbour, the watch sends RTM_NEWNEIGH with NTF_USE, which has the effect of a packet of the kernel's own. It does the same
