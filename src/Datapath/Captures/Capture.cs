@@ -1,6 +1,6 @@
 namespace Softswitch.Datapath.Captures;
 
-/// <summary>What workers copy for somebody who watches: a filter, and a ring from each of them.</summary>
+/// <summary>One capture: the filter of packets that workers copy, and a ring from each worker.</summary>
 /// <remarks>Threads: reading and disposing by one thread at a time; disposed of when no worker writes to it any more.</remarks>
 internal sealed unsafe class Capture : IDisposable
 {

@@ -9,7 +9,7 @@ namespace Softswitch.Datapath.Captures;
 ///  0      4       5        6      8        12         16      24     28        32
 /// | size | point | reason | port | length | captured | ticks | call | index   | bytes
 /// </code>
-/// Where a packet does not fit in what is left of the ring before it starts anew, the first 8 bytes say how much that is: without a point.
+/// If a packet does not fit before the ring's end, it starts at the ring's begin. A record of 8 bytes without a point gives the size of the unused rest.
 /// </remarks>
 [StructLayout(LayoutKind.Sequential, Size = Size)]
 internal struct CaptureRecord

@@ -2,7 +2,7 @@ using Softswitch.Datapath.Memory;
 
 namespace Softswitch.Datapath.Captures;
 
-/// <summary>Captured packets on their way from one worker to whoever writes them down. Bounded; neither side waits.</summary>
+/// <summary>Captured packets on their way from one worker to the thread that writes the capture. Bounded; neither side waits.</summary>
 /// <remarks>
 /// A packet that finds no room is lost to the capture, and counted. Threads: adding and <see cref="Publish"/> by the worker; peeking, advancing
 /// and <see cref="Release"/> by the reader; <see cref="Lost"/> by any.

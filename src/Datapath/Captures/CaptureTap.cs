@@ -27,7 +27,7 @@ internal sealed unsafe class CaptureTap : PacketTap
         _time = time;
     }
 
-    /// <returns>Null where nobody captures.</returns>
+    /// <returns>Null if no capture runs.</returns>
     public static CaptureTap? Create(Capture[] captures, int worker, TimeProvider time) =>
         captures.Length == 0 ? null : new CaptureTap(captures, worker, time);
 
@@ -89,7 +89,7 @@ internal sealed unsafe class CaptureTap : PacketTap
     public override void Dropped(in Packet packet, ushort port, bool isEgress, DropReason reason) =>
         Add(new ReadOnlySpan<Packet>(in packet), new CaptureRecord { Port = port, Point = CapturePoints.Dropped, IsEgress = isEgress, Reason = reason });
 
-    /// <summary>At the end of a pass: whoever reads sees what it brought.</summary>
+    /// <summary>Ends a pass: readers of the rings see its packets.</summary>
     public void EndPass()
     {
         foreach ((_, CaptureRing ring) in _captures)

@@ -86,7 +86,7 @@ internal sealed class AccountRow(AccountKind kind, int number, in PortAccount ac
         }
     }
 
-    /// <summary>Packets nobody knows of: 0, or there is a mistake in the switch.</summary>
+    /// <summary>Packets that no counter accounts for. If it is not 0, the switch has a defect.</summary>
     public long Unaccounted => Received + Made + Output - (Forwarded + Sent + Used + Held + Drops);
 
     private static long HeldOn(in PacketAccount side) => (long)(side.Held + side.Handed - side.Taken);

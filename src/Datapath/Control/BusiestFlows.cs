@@ -11,10 +11,9 @@ internal delegate void ActiveFlowHandler(in FlowStatistics flow, ulong packets, 
 
 /// <summary>Finds the flow entries that matched the most packets between two moments.</summary>
 /// <remarks>
-/// Both times all entries are walked over, a slice at a time: between two slices nobody waits for this, neither for the control lock nor
-/// for the table. What entries
-/// had counted at first is kept in native memory, 24 bytes an entry. Cards are not asked: an entry in hardware counts as of what its card
-/// said last.
+/// At both moments it walks over all entries, a slice at a time, and holds neither the control lock nor the table between two slices. It keeps
+/// the first counts in native memory, 24 bytes an entry. It does not poll cards: an entry in hardware has the counts of the card's last
+/// poll.
 /// Threads: one, without the control lock.
 /// </remarks>
 internal sealed class BusiestFlows : IDisposable

@@ -46,7 +46,7 @@ internal sealed class ControlLock(TimeProvider time)
         Take(thread, withTable, host, depth: 0);
     }
 
-    /// <summary>As <see cref="Enter"/> without the table, giving up after a time. Not by who holds it.</summary>
+    /// <summary>As <see cref="Enter"/> without the table, giving up after a time. Not for the thread that holds it.</summary>
     public bool TryEnter(int milliseconds)
     {
         bool isEntered = _lock.TryEnter(milliseconds);
@@ -125,7 +125,7 @@ internal sealed class ControlLock(TimeProvider time)
     }
 }
 
-/// <summary>Whoever runs a command that may take long, and holds more than the control lock.</summary>
+/// <summary>The caller of a long command, which holds other locks besides the control lock.</summary>
 /// <remarks>Threads: called by the one that runs the command, with the control lock held. Implementations do not throw.</remarks>
 internal interface ICommandHost
 {

@@ -64,7 +64,7 @@ internal readonly struct FlowRemovedCursor
 }
 
 /// <summary>What the datapath tells its agent.</summary>
-/// <remarks>Threads: called under the control lock, by whoever holds it. Implementations do not block and do not throw.</remarks>
+/// <remarks>Threads: called by the thread that holds the control lock. Implementations do not block and do not throw.</remarks>
 internal interface IControlEvents
 {
     void OnPacketIn(in PacketIn packetIn);

@@ -38,7 +38,7 @@ internal sealed class PacketInDelivery(
     /// <summary>Packet-ins given to <see cref="Events"/>.</summary>
     public long Delivered { get; set; }
 
-    /// <summary>Whether none is delivered for now, and they wait in their queues, as far as these reach: whoever is to have them is about to connect.</summary>
+    /// <summary>Whether packet-ins are held back in their queues, as far as there is room: a controller is about to connect.</summary>
     public bool IsHeld
     {
         get => _isHeld;

@@ -4,7 +4,7 @@ namespace Softswitch.Datapath.Control;
 /// <remarks>Threads of its own: they are of the caller's network namespace, which those of the pool need not be.</remarks>
 internal static class ParallelRun
 {
-    // What is waited for, grace periods of the kernel, ends for all who wait at the same time.
+    // The threads wait for grace periods of the kernel, which end for all waiting threads at the same time.
     private const int MostThreads = 16;
 
     /// <summary>Returns when all is done.</summary>

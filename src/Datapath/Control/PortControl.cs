@@ -212,7 +212,7 @@ internal sealed class PortControl(
         }
     }
 
-    /// <summary>Reports what a controller can see of the change. Whoever takes an interface down or up does what a port-mod of PORT_DOWN does (§5.2.1).</summary>
+    /// <summary>Reports what a controller can see of the change. To take an interface down or up has the effect of a port-mod of PORT_DOWN (§5.2.1).</summary>
     private void TakeLink(SwitchPort port, in PortLink link)
     {
         PortDescription before = port.Description;

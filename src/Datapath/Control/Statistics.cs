@@ -6,7 +6,7 @@ namespace Softswitch.Datapath.Control;
 /// <summary>Which flow entries a statistics request is about (OpenFlow 1.0.0 §5.3.5).</summary>
 internal readonly struct FlowFilter
 {
-    /// <summary>Id of the flow table. That it consists of two structures is nobody's business outside.</summary>
+    /// <summary>Id of the flow table. Its two structures are not visible to controllers.</summary>
     public const byte FlowTable = 0;
 
     /// <summary>Table id that stands for all tables.</summary>
@@ -44,7 +44,7 @@ internal readonly struct FlowFilter
 }
 
 /// <summary>One flow entry's description and counters. The spans are valid until the control lock is left.</summary>
-/// <remarks><see cref="Flags"/>, <see cref="Sequence"/> and <see cref="Idle"/> are what statistics do not tell: 0 in those of another switch.</remarks>
+/// <remarks><see cref="Flags"/>, <see cref="Sequence"/> and <see cref="Idle"/> are not in OpenFlow's statistics: they are 0 for another switch.</remarks>
 internal ref struct FlowStatistics
 {
     public byte TableId;
@@ -54,10 +54,10 @@ internal ref struct FlowStatistics
     /// <summary>Names the entry in its table, also when another takes its place: of two that rank alike the lower is the better. Never 0.</summary>
     public ulong Sequence;
 
-    /// <summary>Since it was added.</summary>
+    /// <summary>Time since the entry was added.</summary>
     public TimeSpan Duration;
 
-    /// <summary>Since the last packet, or since it was added if there was none; right up to 24 days.</summary>
+    /// <summary>Time since the last packet, or since the entry was added if it had none; correct up to 24 days.</summary>
     public TimeSpan Idle;
 
     public ushort Priority;

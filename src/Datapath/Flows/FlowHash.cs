@@ -4,7 +4,7 @@ using Aes = System.Runtime.Intrinsics.X86.Aes;
 
 namespace Softswitch.Datapath.Flows;
 
-/// <summary>A keyed hash of flow keys and action lists: whoever sends packets or flow-mods without knowing the secret cannot make them collide.</summary>
+/// <summary>A keyed hash of flow keys and action lists: a sender of packets or flow-mods that does not know the secret cannot make them collide.</summary>
 /// <remarks>
 /// Where the processor has AES rounds: one half of the key goes through two of them before the other half is added, and both through three
 /// more: after two, the half of the result that is used would depend on two bytes only of each group of four that a round mixes, and keys

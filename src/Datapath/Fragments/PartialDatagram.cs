@@ -6,7 +6,7 @@ using Softswitch.Datapath.Packets;
 
 namespace Softswitch.Datapath.Fragments;
 
-/// <summary>What a fragment is to a datagram.</summary>
+/// <summary>How a fragment fits into a datagram.</summary>
 internal enum FragmentFit
 {
     /// <summary>Covers only what was missing.</summary>
@@ -35,10 +35,10 @@ internal unsafe struct PartialDatagram
     /// <summary>Link header and tag, addresses, protocol, ingress port; identification as tp_src. No two datagrams share it (RFC 791 §3.2).</summary>
     public FlowKey Key;
 
-    /// <summary>Where the payload goes; no frame when the datagram was refused: what still comes of it is refused too.</summary>
+    /// <summary>Where the payload goes; no frame if the datagram was refused: later fragments of it are refused too.</summary>
     public Packet Frame;
 
-    /// <summary>Of the side its fragments came in by.</summary>
+    /// <summary>The account of the ingress that received its fragments.</summary>
     public PacketAccount* Account;
 
     /// <summary>Worker clock at the first fragment's arrival, in milliseconds.</summary>

@@ -10,7 +10,7 @@ namespace Softswitch.Datapath.Fragments;
 /// <para>
 /// Each datagram in the making owns one large frame that its fragments are copied into; their own frames are free at once. So memory is
 /// bounded by the number of datagrams, and the work per fragment by its length. When all places are taken the oldest gives
-/// way; the hash is keyed, so nobody who only sends can make fragments collide.
+/// way. The hash is keyed, so a sender cannot make fragments collide.
 /// </para>
 /// <para>
 /// Strictness is that of RFC 5722 for IPv6: an overlap discards the datagram with everything that still comes of it until its time is over.
@@ -27,7 +27,7 @@ internal sealed unsafe class Reassembler : IDisposable
     private readonly FrameCache _frames;
     private readonly uint _timeout;
     private int _free;
-    private int _fresh = 1; // from here on none was used ever, and none is resident
+    private int _fresh = 1; // places from here on were never used, and are not resident
     private int _oldest;
     private int _newest;
 

@@ -3,10 +3,10 @@ using System.Runtime.InteropServices;
 
 namespace Softswitch.Datapath.Memory;
 
-/// <summary>Native memory of a fixed size in blocks of powers of two: what is returned serves any size again, because free neighbours become one.</summary>
+/// <summary>Native memory of a fixed size in blocks of powers of two: returned blocks serve any size again, because free neighbours are merged.</summary>
 /// <remarks>
-/// The buddy system (Knowlton 1965). The process's own heap would not do: each of its threads may get an arena of its own there, and keeps what another could
-/// use. Reserved whole; the system backs a page when it is first touched. Threads: one at a time (the control side).
+/// The buddy system (Knowlton 1965). The process's heap is not suitable: each thread may get an arena of its own there, whose free memory other threads
+/// cannot use. Reserved whole; the system backs a page when it is first touched. Threads: one at a time (the control side).
 /// </remarks>
 internal sealed unsafe class BuddyMemory : IDisposable
 {

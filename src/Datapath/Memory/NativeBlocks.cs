@@ -9,14 +9,14 @@ internal sealed unsafe class NativeBlocks : IReclaimer, IDisposable
     private const int ChunkBytes = 64 * 1024;
     private const int LargeChunkBytes = 2 << 20; // a huge page
 
-    // Whoever has so many has use for more.
+    // An owner of so many chunks is likely to need more: from then on chunks are large.
     private const int ChunksBeforeLarge = 32;
 
     private readonly int _blockSize;
     private readonly Action<nint, nuint>? _advise;
     private readonly List<nint> _chunks = [];
     private byte* _free;
-    private byte* _fresh; // of the last chunk, what was never rented: untouched
+    private byte* _fresh; // start of the blocks of the last chunk that were never rented: untouched
     private int _freshCount;
 
     /// <param name="blockSize">Bytes of a block: a multiple of 16; blocks of 64 bytes and more start on a cache line if it is a multiple of 64.</param>

@@ -9,7 +9,7 @@ public enum DropReason
     /// <summary>The ingress port is down or does not receive (OFPPC_PORT_DOWN, NO_RECV, NO_RECV_STP).</summary>
     IngressClosed,
 
-    /// <summary>No flow entry and nobody to ask: no controller, or OFPPC_NO_PACKET_IN.</summary>
+    /// <summary>No flow entry, and no controller gets a packet-in: none is connected, or OFPPC_NO_PACKET_IN.</summary>
     Miss,
 
     /// <summary>The entry's action list has no output that leads anywhere.</summary>

@@ -33,7 +33,7 @@ internal sealed unsafe class FrameCache
 
     public FramePool Pool => _pool;
 
-    /// <summary>Who looks at the packets of the worker whose cache this is; null when nobody captures: then a packet pays one null test.</summary>
+    /// <summary>The tap that sees the worker's packets; null while no capture runs: then each packet costs one null test.</summary>
     public PacketTap? Tap { get; set; }
 
     /// <summary>Free frames in this cache, large ones included. For tests that account for every frame; exact while the owner is stopped.</summary>

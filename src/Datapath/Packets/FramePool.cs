@@ -6,7 +6,7 @@ namespace Softswitch.Datapath.Packets;
 /// <summary>All packet memory of a switch: one region of equal frames, and one of large frames for segments and jumbo packets.</summary>
 /// <remarks>
 /// <para>
-/// A frame holds the packet's <see cref="OffloadState"/> and <see cref="TunnelState"/>, a note of whoever has it wait, headroom for
+/// A frame holds the packet's <see cref="OffloadState"/> and <see cref="TunnelState"/>, a note of the queue it waits in, headroom for
 /// encapsulation, then the packet:
 /// <code>
 /// 0        32     64                      320                        FrameSize
@@ -30,7 +30,7 @@ internal sealed unsafe class FramePool : IDisposable
     /// <summary>Offset of a fresh packet in its frame, at the most.</summary>
     public const int DataOffset = 64 + Headroom;
 
-    /// <summary>What a fresh packet has of <see cref="Headroom"/> at the least.</summary>
+    /// <summary>The least headroom of a fresh packet.</summary>
     public const int LeastHeadroom = Headroom - ((Places - 1) * CacheLine);
 
     /// <summary>Bytes that the owner of a packet may write beside it (<see cref="NoteOf"/>).</summary>
@@ -166,7 +166,7 @@ internal sealed unsafe class FramePool : IDisposable
         }
     }
 
-    /// <summary>The memory is this process's: every frame that nobody claimed is free. Once.</summary>
+    /// <summary>The memory belongs to this process now: every frame that no port or queue has claimed becomes free. Once.</summary>
     public void FreeUnclaimed()
     {
         lock (_lock)
@@ -188,10 +188,10 @@ internal sealed unsafe class FramePool : IDisposable
     }
 
     /// <summary>A new cache, to be used by one thread (or under one lock) only.</summary>
-    /// <param name="share">Whose frames it keeps count of; null for nobody's.</param>
+    /// <param name="share">The quota that the cache's frames count for; null for none.</param>
     public FrameCache CreateCache(FrameQuota? share = null) => new(this, share);
 
-    /// <summary>Somebody begins to share the pool, until <see cref="Leave"/>. One that is alone has all of it.</summary>
+    /// <summary>A datapath begins to share the pool, until <see cref="Leave"/>. A single datapath may use all of it.</summary>
     public FrameQuota Join()
     {
         lock (_lock)

@@ -1,6 +1,6 @@
 namespace Softswitch.Datapath.Packets;
 
-/// <summary>Looks at what passes one worker's ports, while somebody captures.</summary>
+/// <summary>Sees the packets of one worker's ports while a capture runs.</summary>
 /// <remarks>Threads: the worker. Packets stay the caller's; it copies what it keeps.</remarks>
 internal abstract class PacketTap
 {
@@ -12,7 +12,7 @@ internal abstract class PacketTap
     public abstract int Sending(ReadOnlySpan<Packet> packets, ushort port);
 
     /// <summary>The device took fewer than it was given: the others were not sent.</summary>
-    /// <param name="call">What <see cref="Sending"/> returned.</param>
+    /// <param name="call">The result of <see cref="Sending"/>.</param>
     /// <param name="taken">How many: a prefix.</param>
     public abstract void Refused(int call, int taken);
 

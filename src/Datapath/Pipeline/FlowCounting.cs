@@ -12,7 +12,7 @@ internal readonly unsafe struct FlowCounting
 
     public FlowCounting(FlowStore store, int worker) => _counters = store.CountersOf(worker, out _stride);
 
-    /// <summary>Counts all entries' packets in one place, for nobody.</summary>
+    /// <summary>Counts all entries' packets in one place that is not read: the entries' own counters stay as they are.</summary>
     public FlowCounting(FlowCounters* place)
     {
         _counters = (byte*)place;

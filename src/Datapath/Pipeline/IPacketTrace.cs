@@ -7,9 +7,8 @@ namespace Softswitch.Datapath.Pipeline;
 
 /// <summary>Told what the pipeline does with a packet that is traced, before or after each step as the members say, in order.</summary>
 /// <remarks>
-/// Only what the pipeline alone knows: where packets leave, wait or end, the queues and counters of the traced packet's own worker
-/// tell. Workers that
-/// forward have none, and ask for it only where a packet is not treated by the batch. Threads: the worker's.
+/// The members cover only steps that no queue or counter of the traced packet's worker shows: those show where packets leave, wait or end. Workers
+/// that forward have no trace, and test for one only where they treat a single packet instead of a batch. Threads: the worker's.
 /// </remarks>
 internal interface IPacketTrace
 {
@@ -39,6 +38,6 @@ internal interface IPacketTrace
     void Learned(MacAddress station, ushort port);
 
     /// <summary>NORMAL's answer to where the receiver is.</summary>
-    /// <param name="port">0 if nobody knows, and for a group.</param>
+    /// <param name="port">0 if the station is unknown, and for a group.</param>
     void Located(MacAddress station, ushort port);
 }

@@ -19,7 +19,7 @@ internal sealed record PipelineSettings
 
     public bool HasSpanningTree { get; init; }
 
-    /// <summary>Who is given copies of packets.</summary>
+    /// <summary>The captures that get copies of packets.</summary>
     public Capture[] Captures { get; init; } = [];
 
     /// <summary>What packets of any port have to meet before the flow table, which hardware knows nothing of; null for nothing.</summary>

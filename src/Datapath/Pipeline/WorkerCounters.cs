@@ -20,7 +20,7 @@ internal sealed class WorkerCounters
     private long _lastPassAt;
     private bool _wasBusy;
 
-    /// <summary>The worker, after each batch. Lookups first: whoever reads matches before lookups never sees more of them.</summary>
+    /// <summary>Counts a batch; by the worker. It writes lookups first: a thread that reads matches before lookups never sees more matches.</summary>
     public void Count(int lookups, int exact, int wildcard)
     {
         Volatile.Write(ref Lookups, Lookups + lookups);

@@ -4,7 +4,7 @@ using Softswitch.Datapath.Tables;
 
 namespace Softswitch.Datapath.Pipeline;
 
-/// <summary>What the control side publishes to every worker.</summary>
+/// <summary>State that the control side shares with every worker.</summary>
 internal sealed class WorkerShared : IDisposable
 {
     private volatile PipelineSettings _settings = new();
@@ -13,7 +13,7 @@ internal sealed class WorkerShared : IDisposable
 
     public required FramePool Frames { get; init; }
 
-    /// <summary>What the datapath has of them; null where nobody keeps count.</summary>
+    /// <summary>The datapath's quota of frames; null if they are not counted.</summary>
     public FrameQuota? FrameQuota { get; init; }
 
     public required FlowTable Table { get; init; }
@@ -34,7 +34,7 @@ internal sealed class WorkerShared : IDisposable
 
     public required TimeSpan ReassemblyTimeout { get; init; }
 
-    /// <summary>What packet-ins may hold while they wait.</summary>
+    /// <summary>The frames that waiting packet-ins may hold.</summary>
     public required PacketInRoom PacketInRoom { get; init; }
 
     /// <summary>For packet-ins whose ingress is no port: a packet-out through the table with OFPP_NONE or OFPP_CONTROLLER.</summary>

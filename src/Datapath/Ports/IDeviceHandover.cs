@@ -49,7 +49,7 @@ internal interface IDeviceHandover
     }
 }
 
-/// <summary>What another process opens a device by, while this one still uses it: sent in one message (unix(7), SCM_RIGHTS).</summary>
+/// <summary>An offer by which another process opens a device while this one still uses it. Sent in one message (unix(7), SCM_RIGHTS).</summary>
 /// <param name="Kind">The backend that can make a device of it, such as <c>packet</c>; part of the protocol between versions of the switch.</param>
 /// <param name="Record">What the backend has to know besides: at most <see cref="MostBytes"/>. The layout is the protocol's of one version.</param>
 /// <param name="Descriptors">At most <see cref="MostDescriptors"/>. They stay the owner's; a process that is sent duplicates owns those.</param>

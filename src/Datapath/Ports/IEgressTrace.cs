@@ -3,10 +3,10 @@ using Softswitch.Datapath.Packets;
 namespace Softswitch.Datapath.Ports;
 
 /// <summary>
-/// What a device does to packets before its wire, for whoever follows one: as the device's queues do it, but nothing is sent or
-/// asked for, and what it drops counts where it is told (<see cref="IPort.CountOn"/>).
+/// Treats traced packets as the device's queues treat packets before the wire. But it sends nothing and asks for nothing, and counts its
+/// drops on the account it is given (<see cref="IPort.CountOn"/>).
 /// </summary>
-/// <remarks>Threads: one at a time, whichever it is. Disposing gives back what waits inside; the frames' owner still exists then.</remarks>
+/// <remarks>Threads: one at a time, whichever it is. Disposing gives back the waiting packets; the frames' owner still exists then.</remarks>
 internal interface IEgressTrace : IPort, IDisposable
 {
     /// <summary>The device by which its packets leave; null while that is gone.</summary>

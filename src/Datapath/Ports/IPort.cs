@@ -25,15 +25,15 @@ internal interface IPort
     int Transmit(ReadOnlySpan<Packet> packets, FrameCache frames);
 
     /// <summary>
-    /// Before the first call of the others: where the queue's worker counts. A queue that drops, uses up or makes packets by itself, or receives some
-    /// that it does not hand out, counts them there; for the rest there is <see cref="IPortDevice.ReadCounters"/>.
+    /// Sets the worker's account, before the first call of the others. A queue that drops, uses up or makes packets by itself, or receives packets
+    /// that it does not hand out, counts them there. Other counts are in <see cref="IPortDevice.ReadCounters"/>.
     /// </summary>
     /// <param name="account">Valid as long as the queue.</param>
     unsafe void CountOn(PortAccount* account)
     {
     }
 
-    /// <summary>Whether what it receives was received by another port of the switch before: what waits there has no wire to wait in.</summary>
+    /// <summary>Whether its packets come from another port of the switch: they wait in memory, not on a wire, and must be emptied before a handover.</summary>
     bool IsInside => false;
 
     /// <summary>
@@ -44,7 +44,7 @@ internal interface IPort
 
     /// <summary>Before the worker first receives from it: how a queue without a descriptor tells of packets, and any that it has another descriptor soon.</summary>
     /// <param name="wake">Ends the worker's sleep. Any thread; costs next to nothing while the worker is awake.</param>
-    /// <returns>Whether the queue calls it when packets have come. One that does not, and has no descriptor, has to be asked a thousand times a second.</returns>
+    /// <returns>Whether the queue calls it when packets have come. A queue that does not, and has no descriptor, is polled a thousand times a second.</returns>
     bool WakeBy(Action wake) => false;
 
     /// <summary>

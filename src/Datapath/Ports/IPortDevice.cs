@@ -35,7 +35,7 @@ internal interface IPortDevice : IDisposable
     /// <summary>The link's present state. Cheap; may be asked several times a second.</summary>
     PortLink ReadLink();
 
-    /// <summary>Whether the kernel announces what changes of the link, so that it need not be asked often where somebody listens.</summary>
+    /// <summary>Whether the kernel announces changes of the link: then a listener need not poll it often.</summary>
     bool IsLinkAnnounced => false;
 
     /// <summary>
@@ -44,9 +44,8 @@ internal interface IPortDevice : IDisposable
     string? Fault => null;
 
     /// <summary>
-    /// The link is not what it was, or there is something to say: a line for the log, or null. Raised on a thread of the device's, which
-    /// nobody keeps; whoever
-    /// listens looks at <see cref="ReadLink"/> soon. A device whose interface the kernel watches raises none.
+    /// The link has changed, or there is a line for the log; null if there is no line. Raised on a thread of the device's. Handlers must not block
+    /// it; they read the link afterwards by <see cref="ReadLink"/>. A device whose interface the kernel watches raises none.
     /// </summary>
     event Action<string?> Changed
     {
@@ -54,7 +53,7 @@ internal interface IPortDevice : IDisposable
         remove { }
     }
 
-    /// <summary>What only the device itself can count.</summary>
+    /// <summary>Counters that only the device itself has.</summary>
     PortCounters ReadCounters();
 
     /// <summary>The interface behind it; null where there is none, as for a file or a tunnel.</summary>
@@ -72,14 +71,14 @@ internal interface IPortDevice : IDisposable
     }
 
     /// <summary>
-    /// What the device would do with a packet that it received, before the switch has it. Nothing is learned, answered or counted.
+    /// Traces a packet that the device received, up to the switch. The device learns, answers and counts nothing.
     /// </summary>
-    /// <param name="packet">Becomes what is in it where that has a receiver; its frame stays the same.</param>
-    /// <returns>Null if it is the switch's.</returns>
+    /// <param name="packet">Becomes the inner packet if a tunnel receives that; its frame stays the same.</param>
+    /// <returns>Null if the packet goes to the switch.</returns>
     LocalDelivery? TraceIngress(ref Packet packet, FrameCache frames) => null;
 
-    /// <summary>Something that treats packets as the device's queues treat what they send, for whoever follows one packet.</summary>
-    /// <param name="wire">Takes what would leave.</param>
+    /// <summary>Makes an object that treats traced packets as the device's queues treat packets to send.</summary>
+    /// <param name="wire">Takes the packets that would leave.</param>
     /// <returns>Null for a device whose packets leave as they are.</returns>
     IEgressTrace? TraceEgress(IPort wire) => null;
 

@@ -8,7 +8,7 @@ namespace Softswitch.Datapath.Ports;
 /// <param name="Up">Carrier present.</param>
 /// <param name="Mtu">Largest layer-3 payload in bytes; 0 where there is no limit.</param>
 /// <param name="Current">Current speed and medium; the other three as in struct ofp_phy_port.</param>
-/// <param name="IsSetDown">Somebody, the controller or a person, took the interface down.</param>
+/// <param name="IsSetDown">Whether a controller or a user took the interface down.</param>
 internal readonly record struct PortLink(
     bool Up,
     int Mtu,

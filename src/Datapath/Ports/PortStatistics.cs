@@ -9,7 +9,7 @@ public record struct PortStatistics
     /// <summary>Packets the switch has received.</summary>
     public ulong ReceivedPackets;
 
-    /// <summary>Without those below that were lost; <see cref="TransmittedBytes"/> has all that the device took, as nobody tells the bytes of what it lost.</summary>
+    /// <summary>Packets sent, without those lost below. <see cref="TransmittedBytes"/> includes lost packets, as no device tells their bytes.</summary>
     public ulong TransmittedPackets;
 
     /// <summary>Bytes of those received, from the Ethernet header on.</summary>

@@ -41,7 +41,7 @@ internal readonly record struct Bpdu(
     private const byte TopologyChangeFlag = 0x01;
     private const byte ChangeAcknowledgedFlag = 0x80;
 
-    /// <summary>Reads a frame from anybody.</summary>
+    /// <summary>Reads a frame, which may have any content.</summary>
     /// <returns>False for everything that is no valid BPDU of these two types (§9.3.4), rapid spanning tree's included.</returns>
     public static bool TryDecode(ReadOnlySpan<byte> frame, out Bpdu bpdu)
     {

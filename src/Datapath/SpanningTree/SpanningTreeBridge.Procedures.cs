@@ -62,7 +62,7 @@ internal sealed partial class SpanningTreeBridge
         SelectDesignatedPorts();
     }
 
-    /// <summary>§8.6.8: the best root anybody told of, by the best path to it.</summary>
+    /// <summary>§8.6.8: selects the best root that any port has heard of, and the best path to it.</summary>
     private void SelectRoot()
     {
         BridgePort? best = null;
@@ -79,7 +79,7 @@ internal sealed partial class SpanningTreeBridge
         RootPathCost = best?.RootPath.Claim.Cost ?? 0;
     }
 
-    /// <summary>§8.6.9: the bridge serves each segment it can say better of than anybody was heard to.</summary>
+    /// <summary>§8.6.9: the bridge becomes designated on each segment where its claim is better than all claims heard.</summary>
     private void SelectDesignatedPorts()
     {
         foreach (BridgePort port in _ports)
@@ -147,7 +147,7 @@ internal sealed partial class SpanningTreeBridge
         }
     }
 
-    /// <summary>§8.6.14: the root tells everybody; another bridge tells the root, until that is acknowledged.</summary>
+    /// <summary>§8.6.14: the root tells all bridges; another bridge tells the root, until it gets an acknowledgement.</summary>
     private void DetectTopologyChange()
     {
         if (IsRoot)
@@ -170,7 +170,7 @@ internal sealed partial class SpanningTreeBridge
         SendConfiguration(port);
     }
 
-    /// <summary>The second part of §8.7.4 and §8.8.3: nobody better is left.</summary>
+    /// <summary>The second part of §8.7.4 and §8.8.3: no better bridge is left.</summary>
     private void BecomeRoot()
     {
         _times = _ownTimes;

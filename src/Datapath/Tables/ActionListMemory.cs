@@ -18,10 +18,10 @@ internal sealed unsafe class ActionListMemory : IReclaimer, IDisposable
     // A list that replaces another counts beside it until no worker holds the old one, so a full memory still lets lists be replaced.
     private static readonly long ReplacementReserve = BuddyMemory.LargestBlock;
 
-    // The packet-outs under way have lists too, and are not to starve because flow entries use up the limit.
+    // The packet-outs under way have lists, too. Flow entries that use up the limit must leave them room.
     private const long PacketOutReserve = 4 << 20;
 
-    // Retired items that are reclaimed before it is looked again whether there is room.
+    // Retired items that are reclaimed between two tries to find room.
     private const int ReclaimSlice = 64;
 
     private readonly GracePeriod _grace;
@@ -49,7 +49,7 @@ internal sealed unsafe class ActionListMemory : IReclaimer, IDisposable
     /// <summary>Bytes that these lists take.</summary>
     public long UsedBytes { get; private set; }
 
-    /// <summary>How many those of flow entries may take.</summary>
+    /// <summary>Bytes that the lists of flow entries may take.</summary>
     public long Limit { get; }
 
     /// <summary>Compiles the list of a new flow entry, or of one that replaces another. False if that takes too much memory.</summary>
@@ -66,7 +66,7 @@ internal sealed unsafe class ActionListMemory : IReclaimer, IDisposable
         {
             return false;
         }
-        // What was deleted just before makes room.
+        // Lists of entries deleted just before make room.
         _grace.Wait();
         while (!TryCompile(actions, limit, out compiled))
         {
@@ -100,7 +100,7 @@ internal sealed unsafe class ActionListMemory : IReclaimer, IDisposable
         }
     }
 
-    /// <summary>Takes back actions that nobody executes.</summary>
+    /// <summary>Takes back actions that no worker executes.</summary>
     public void Return(ActionsReference actions)
     {
         if (!actions.IsDrop && !actions.IsPort)

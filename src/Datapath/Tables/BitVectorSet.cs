@@ -90,7 +90,7 @@ internal sealed unsafe class BitVectorSet : IReclaimer, IDisposable
         }
     }
 
-    /// <summary>Nobody finds it any more, whatever it holds.</summary>
+    /// <summary>Retires all tables with their entries: no new search finds them.</summary>
     public void Retire()
     {
         Array.ForEach(_tables, table => table.Retire());

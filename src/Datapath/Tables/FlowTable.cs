@@ -5,22 +5,22 @@ namespace Softswitch.Datapath.Tables;
 
 /// <summary>The flow table: table 0 holds the exact entries, table 1 those with wildcards (OpenFlow 1.0.0 §3.4). To controllers it is one.</summary>
 /// <remarks>
-/// Threads: workers classify; the control side changes. A change is visible to every lookup that begins after it; no lookup sees
-/// half of one. An exact entry outranks every wildcard entry whatever its priority says. A lookup reads several structures one after
-/// the other, so a controller that adds a new entry and then deletes the old one could slip by it: not yet there, already gone. Table 1
-/// therefore counts its changes, and a lookup that came to an end in table 1 and met one is done again; one that meets them again and again
-/// holds the next ones up until it is done.
+/// Threads: workers classify; the control side changes. Every lookup that begins after a change sees it; no lookup sees
+/// half of a change. An exact entry outranks every wildcard entry of any priority. A lookup reads several structures one after the other. So
+/// if a controller adds a new entry and then deletes the old one, a lookup might read too early for the first and too late for the second, and
+/// find neither. Table 1 therefore counts its changes, and a lookup in table 1 that met a change is repeated. A lookup that meets changes again
+/// and again makes the next changes wait until it is done.
 /// </remarks>
 internal sealed class FlowTable : IDisposable
 {
-    /// <summary>Lookups that met a change each time, after which changes are held up: a worker never waits, nor goes on like this for ever.</summary>
+    /// <summary>Repeated lookups after which the worker makes changes wait: it never waits itself, and the number of its tries is bounded.</summary>
     public const int AttemptsBeforeHold = 8;
 
     private readonly FlowIndexMemory _memory;
     private readonly FlowHash _hash;
 
     /// <param name="advise">As of <see cref="FlowStore"/>.</param>
-    /// <param name="mostSubtables">How many table 1 searches by hash; what would take more goes to bit vectors.</param>
+    /// <param name="mostSubtables">Number of subtables that table 1 searches by hash; entries that would need more go to bit vectors.</param>
     public FlowTable(FlowStore store, GracePeriod grace, FlowHash hash, Action<nint, nuint>? advise = null, int mostSubtables = SubtableSet.DefaultMost)
     {
         Store = store;

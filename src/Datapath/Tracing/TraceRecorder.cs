@@ -27,8 +27,8 @@ internal sealed unsafe class TraceRecorder : IPacketTrace
     private PacketInQueues? _packetIns;
     private Watched[] _accounts = [];
 
-    /// <summary>Who does it; before the first packet.</summary>
-    /// <param name="ports">The worker's.</param>
+    /// <summary>Sets the worker that treats the traced packets, before the first of them.</summary>
+    /// <param name="ports">The worker's ports.</param>
     public void Attach(Worker worker, PortSet ports)
     {
         _worker = worker;

@@ -7,9 +7,9 @@ namespace Softswitch.NetFpga.Codec;
 
 /// <summary>Matches of the flow table to the words of rows and slots, and back.</summary>
 /// <remarks>
-/// An encoded match hits the frames that the software's would, as far as the card's parser sees what the software's sees. Where it never can,
-/// encoding refuses. What is left: IPv4 fragments, whose ports the card takes from whatever is there, and 802.3 frames, whose
-/// SNAP header it does not read.
+/// An encoded match hits the same frames as in software, as far as both parsers see the same fields. If the card can never see a field, encoding
+/// refuses the match. Two differences are left: the card takes the ports of an IPv4 fragment from its payload, and does not read the SNAP header
+/// of an 802.3 frame.
 /// </remarks>
 internal static class MatchCodec
 {

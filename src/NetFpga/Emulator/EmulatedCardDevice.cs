@@ -7,8 +7,8 @@ namespace Softswitch.NetFpga.Emulator;
 
 /// <summary>An emulated card with four wires plugged in and its four queues to the host: carries frames between them as the card decides.</summary>
 /// <remarks>
-/// Whoever receives from the host's side of a port first lets the card have what its wire brought. A frame that the card forwards from wire to
-/// wire is gone then, and the receiver never sees it.
+/// A worker that receives from the host's side of a port first passes the wire's frames to the card. If the card forwards a frame from wire to wire,
+/// the host never sees it.
 /// Threads: one worker for everything about frames; counters any.
 /// </remarks>
 internal sealed class EmulatedCardDevice

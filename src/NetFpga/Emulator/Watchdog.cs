@@ -1,7 +1,7 @@
 namespace Softswitch.NetFpga.Emulator;
 
 /// <summary>The watchdog: while enabled, it expires unless it is fed by an access to its own block or the input arbiter's.</summary>
-/// <remarks>Nothing runs by itself here: whoever is about to look at the card asks <see cref="HasExpired"/> first.</remarks>
+/// <remarks>It has no thread: code that is about to access the card asks <see cref="HasExpired"/> first.</remarks>
 internal sealed class Watchdog(CardTimer timer)
 {
     private const int CounterBits = 30;

@@ -6,7 +6,7 @@ namespace Softswitch.OfAgent.Agent;
 /// <summary>What the agent has to say of its connections.</summary>
 internal static partial class AgentLog
 {
-    /// <summary>Whoever comes through a listener may be a tool that looks in and leaves: no news.</summary>
+    /// <summary>A peer of a listener may be a tool that connects for a moment, so its coming and going is logged at a lower level.</summary>
     [LoggerMessage(EventId = 100, Message = "{Connection}: connected")]
     public static partial void Connected(ILogger log, LogLevel level, ConnectionName connection);
 

@@ -32,7 +32,7 @@ public sealed record AgentOptions
     /// <summary>Our key and whom we trust, where a target is <c>ssl:</c> or <c>pssl:</c>; stays the caller's.</summary>
     internal TlsCredentials? Tls { get; init; }
 
-    /// <summary>What becomes of packets without a flow entry while nobody takes them.</summary>
+    /// <summary>The treatment of packets without a flow entry while no controller takes them.</summary>
     public FailMode FailMode { get; init; } = FailMode.Secure;
 
     /// <summary>Attempts to reach a controller again that must fail before emergency mode is entered (OpenFlow 1.0.0 §4.3: "zero or more").</summary>

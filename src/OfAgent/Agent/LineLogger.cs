@@ -2,7 +2,7 @@ using Microsoft.Extensions.Logging;
 
 namespace Softswitch.OfAgent.Agent;
 
-/// <summary>A log for whoever wants lines and nothing else: all of them, whatever their level.</summary>
+/// <summary>A log that passes on all lines of any level, without further structure.</summary>
 /// <param name="take">Takes each, on any thread.</param>
 internal sealed class LineLogger(Action<string> take) : ILogger
 {

@@ -6,7 +6,7 @@ using Softswitch.OfAgent.Wire;
 namespace Softswitch.OfAgent.Agent;
 
 /// <summary>Answers what controllers ask about queues: statistics (OpenFlow 1.0.0 §5.3.5) and configuration (§5.3.4).</summary>
-/// <remarks>Threads: with the control lock held. OFPQOFC_EPERM is never needed: whoever may connect may ask.</remarks>
+/// <remarks>Threads: with the control lock held. OFPQOFC_EPERM is never needed: any peer that may connect may ask.</remarks>
 internal static class QueueResponder
 {
     /// <summary>What OFPQT_MIN_RATE says when a rate cannot be given as a part of the port's: above 1000 is "disabled" (§5.2.2).</summary>

@@ -33,7 +33,7 @@ public sealed record ConnectionTarget(ConnectionTransport Transport, bool IsPass
     /// <summary>Whether certificates are needed.</summary>
     public bool NeedsTls => Transport == ConnectionTransport.Tls;
 
-    /// <summary>Whether it is listened on at every address of this host, and nobody is asked who he is.</summary>
+    /// <summary>Whether the listener takes connections at every address of this host, without authentication.</summary>
     public bool IsOpenToAll =>
         IsPassive && Transport == ConnectionTransport.Tcp
         && (Host.Length == 0 || (IPAddress.TryParse(Host, out IPAddress? address) && (address.Equals(IPAddress.Any) || address.Equals(IPAddress.IPv6Any))));
@@ -50,7 +50,7 @@ public sealed record ConnectionTarget(ConnectionTransport Transport, bool IsPass
         (Transport == ConnectionTransport.Unix) == (other.Transport == ConnectionTransport.Unix)
         && (Transport == ConnectionTransport.Unix ? Host == other.Host : Port == other.Port && Port != 0);
 
-    /// <summary>Where a client on this host connects to reach who listens here.</summary>
+    /// <summary>The target by which a client on this host reaches the listener.</summary>
     /// <param name="port">The one listened on.</param>
     internal ConnectionTarget ToReach(int port) => this with
     {

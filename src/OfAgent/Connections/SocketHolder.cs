@@ -3,7 +3,7 @@ using System.Net.Sockets;
 
 namespace Softswitch.OfAgent.Connections;
 
-/// <summary>Which process has a socket that somebody else wants, in words for an error message.</summary>
+/// <summary>Finds the process that has a wanted socket, in words for an error message.</summary>
 internal static class SocketHolder
 {
     private const int SOL_SOCKET = 1;
@@ -26,7 +26,7 @@ internal static class SocketHolder
         }
     }
 
-    /// <summary>Who listens at a TCP port in this thread's network namespace: the socket's inode, and the process that has it open (proc(5)).</summary>
+    /// <summary>Finds the listener at a TCP port in this thread's network namespace: the socket's inode, and the process that has it open (proc(5)).</summary>
     /// <returns>As above; empty as well if it is another user's.</returns>
     public static string OfTcp(int port)
     {

@@ -66,7 +66,7 @@ internal sealed class SocketListener : IDisposable
         return null;
     }
 
-    /// <summary>Accepts whoever connects, for <see cref="Serve"/>, until the listener is disposed of.</summary>
+    /// <summary>Accepts all peers that connect, for <see cref="Serve"/>, until the listener is disposed of.</summary>
     /// <remarks>
     /// On a thread of its own: to serve a peer takes longer than to connect. For a listener with places for few: more than
     /// <see cref="WaitingPeers.Capacity"/> at once are turned away.
@@ -97,7 +97,7 @@ internal sealed class SocketListener : IDisposable
         }
     }
 
-    /// <summary>Admits those who were accepted one after the other in turn, until the listener is disposed of.</summary>
+    /// <summary>Admits the accepted peers one after the other, in turn, until the listener is disposed of.</summary>
     /// <param name="isKnown">As <see cref="WaitingPeers.Take"/> wants it.</param>
     /// <param name="admit">Takes the peer whose turn it is. <see cref="IChannel.Open"/> is left to it, on another thread: it waits for the peer.</param>
     public void Serve(Func<string, bool> isKnown, Action<IChannel> admit)
@@ -120,7 +120,7 @@ internal sealed class SocketListener : IDisposable
         _disposed = true;
         if (_target.Transport == ConnectionTransport.Unix && !_socket.IsForeign)
         {
-            UnixSocketFile.Remove(_target.Host); // while it is still live, so that nobody has put another in its place
+            UnixSocketFile.Remove(_target.Host); // while the socket still listens, so that no process has put another file in its place
         }
         _socket.Dispose();
         lock (_waiting)
@@ -129,7 +129,7 @@ internal sealed class SocketListener : IDisposable
         }
     }
 
-    /// <returns>Null once the listener was disposed of: who waits is not served any more.</returns>
+    /// <returns>Null once the listener was disposed of: waiting peers are not served any more.</returns>
     private Socket? TakeNext(Func<string, bool> isKnown)
     {
         lock (_waiting)

@@ -17,7 +17,7 @@ internal sealed class TimeoutStream
     private readonly IChannel _channel;
     private readonly OfFramer _framer = new();
 
-    // Set by whoever ends a read or write. It spins and yields before it sleeps: an answer from this machine is often some microseconds away, and so is waking up.
+    // Set by the thread that ends a read or write. A wait spins and yields before it sleeps: an answer from this machine often comes within microseconds.
     private readonly ManualResetEventSlim _changed = new();
     private readonly Action _onRead;
     private readonly Action _onWritten;

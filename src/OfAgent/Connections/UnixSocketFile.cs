@@ -4,7 +4,7 @@ namespace Softswitch.OfAgent.Connections;
 
 /// <summary>The file a listening Unix socket leaves in the file system.</summary>
 /// <remarks>
-/// A process that died leaves its socket file behind, and bind(2) refuses a path that exists. So a socket nobody listens on gives way;
+/// A process that died leaves its socket file behind, and bind(2) refuses a path that exists. So a socket without a listener gives way;
 /// one that answers, and anything that is no socket, stays as it is.
 /// </remarks>
 internal static class UnixSocketFile
@@ -37,7 +37,7 @@ internal static class UnixSocketFile
             socket.Bind(endPoint);
             if (!OperatingSystem.IsWindows())
             {
-                File.SetUnixFileMode(path, OwnerOnly); // before Listen: nobody can have connected yet
+                File.SetUnixFileMode(path, OwnerOnly); // before Listen: no peer can have connected yet
             }
             return socket;
         }
@@ -48,7 +48,7 @@ internal static class UnixSocketFile
         }
     }
 
-    /// <summary>Removes the file of a socket that is still listening, so that nobody can have put another in its place.</summary>
+    /// <summary>Removes the file of a socket that is still listening, so that no process can have put another in its place.</summary>
     public static void Remove(string path)
     {
         try
@@ -61,7 +61,7 @@ internal static class UnixSocketFile
         }
     }
 
-    /// <summary>Whether somebody listens there, be it another user whom we may not talk to.</summary>
+    /// <summary>Whether a process listens there, also one of another user that we may not connect to.</summary>
     public static bool IsListening(string path)
     {
         if (!File.Exists(path))

@@ -4,11 +4,10 @@ namespace Softswitch.OfAgent.Connections;
 
 /// <summary>Peers that a listener has accepted and that wait to be served; origins take turns.</summary>
 /// <remarks>
-/// Naively a peer is accepted when the one before it is served. Then whoever connects faster than that fills the kernel's backlog, which makes
-/// no difference between peers: a controller waits behind a flood, or its SYN is lost and comes again seconds later. So all who have
-/// connected are accepted at once and wait here. There is room for a few. Beyond, one of the origin with the most is
-/// turned away: best one that has left, else one that has said nothing, else the oldest. Threads: one at a
-/// time.
+/// Naively a peer is accepted when the one before it is served. Then a peer that connects faster than that fills the kernel's backlog, which treats
+/// all peers alike: a controller waits behind a flood, or its SYN is lost and comes again seconds later. So all peers are accepted at once and
+/// wait here. There is room for <see cref="Capacity"/> peers. For one more, a peer of the origin with the most peers is turned away: one that has
+/// left, else one that has sent nothing, else the oldest. Threads: one at a time.
 /// </remarks>
 internal sealed class WaitingPeers : IDisposable
 {

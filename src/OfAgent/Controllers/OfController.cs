@@ -61,7 +61,7 @@ public abstract class OfController : IDisposable
     /// <summary>The TCP port it listens on, once started.</summary>
     public int Port { get; private set; }
 
-    /// <summary>For people: where it listens, once started, and whether everybody may connect there.</summary>
+    /// <summary>For people: where it listens, once started, and whether any host may connect there.</summary>
     public string ListeningLine => (_target with { Port = Port }).ListeningLine;
 
     /// <summary>Switches connected now, also those that have not told what they are.</summary>

@@ -10,7 +10,7 @@ namespace Softswitch.OfAgent.Learning;
 
 /// <summary>An OpenFlow 1.0 controller that makes of each switch that connects a learning bridge.</summary>
 /// <remarks>
-/// It installs a flow for exactly each packet whose destination is known, and floods the others. A port without a link, or one that the
+/// For each packet with a known destination it installs a flow for exactly that packet. It floods other packets. A port without a link, or one that the
 /// switch's spanning tree does not let forward, has no hosts and no flows. Nothing is allocated per packet-in.
 /// Threads: those of <see cref="OfController"/>; the counters may be read by any.
 /// </remarks>

@@ -20,7 +20,7 @@ internal static class TextNumber
             reason = "is not a number";
             return false;
         }
-        // ovs-ofctl reads 010 as octal. Whoever writes it means 10, or 8: better to ask.
+        // ovs-ofctl reads 010 as octal. The user may mean 10 or 8, so it is refused.
         if (!isHexadecimal && digits.Length > 1 && digits[0] == '0')
         {
             value = 0;

@@ -5,8 +5,8 @@ namespace Softswitch.OfAgent.Wire;
 
 /// <summary>Memory that messages are appended to before they go out in one write.</summary>
 /// <remarks>
-/// Threads: one at a time. It grows by doubling and keeps what it grew to until it goes back to <see cref="Pool"/>; whoever appends
-/// bounds how much.
+/// Threads: one at a time. It grows by doubling and keeps its size until it goes back to <see cref="Pool"/>. The code that appends
+/// bounds the size.
 /// </remarks>
 internal sealed class OfBuffer
 {
@@ -18,7 +18,7 @@ internal sealed class OfBuffer
 
     private byte[] _bytes = new byte[InitialSize];
 
-    /// <summary>Buffers for whoever needs one for a while; return them when done.</summary>
+    /// <summary>Buffers for temporary use; return them when done.</summary>
     public static ObjectPool<OfBuffer> Pool { get; } = new DefaultObjectPoolProvider().Create(new PoolPolicy());
 
     /// <summary>Bytes written since the last <see cref="Reset"/>.</summary>

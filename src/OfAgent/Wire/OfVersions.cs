@@ -12,12 +12,12 @@ internal readonly record struct OfVersions(uint Bitmap, bool IsCertain = true)
     /// <summary>Whether OpenFlow 1.0 is among them.</summary>
     public bool Include10 => (Bitmap & (1u << OfHeader.Version10)) != 0;
 
-    /// <summary>Of a HELLO that names the highest version only. Of those below it 0 is none, so that 0 and 1 leave nothing to guess.</summary>
+    /// <summary>The versions of a HELLO that names the highest only. There is no version 0, so a highest version of 0 or 1 is certain.</summary>
     public static OfVersions UpTo(byte version) => version <= OfHeader.Version10
         ? new OfVersions(1u << version)
         : new OfVersions(((uint)(2UL << Math.Min((int)version, Highest)) - 1) & ~1u, IsCertain: false);
 
-    /// <summary>What a message says that its sender speaks: a HELLO names versions, any other message is of one.</summary>
+    /// <summary>The versions that a message's sender speaks: a HELLO names them, any other message has one.</summary>
     public static OfVersions SpokenIn(ReadOnlySpan<byte> message, OfHeader header) =>
         header.Type == OfType.Hello ? HelloMessage.ReadVersions(message) : new OfVersions(1u << Math.Min((int)header.Version, Highest));
 

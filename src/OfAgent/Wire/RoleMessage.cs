@@ -6,7 +6,7 @@ public enum ControllerRole : uint
     /// <summary>NX_ROLE_OTHER: everything, beside others. OpenFlow 1.2 calls it equal.</summary>
     Other = 0,
 
-    /// <summary>NX_ROLE_MASTER: everything, and whoever was master becomes slave.</summary>
+    /// <summary>NX_ROLE_MASTER: everything; the connection that was master becomes slave.</summary>
     Master = 1,
 
     /// <summary>NX_ROLE_SLAVE: reads only, and no packet-ins or flow-removed.</summary>

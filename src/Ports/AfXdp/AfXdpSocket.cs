@@ -47,7 +47,7 @@ internal sealed unsafe class AfXdpSocket : IDisposable
     /// <param name="ledger">Of the switch's frames; the socket has none yet.</param>
     /// <param name="options">Ring sizes.</param>
     /// <param name="copying">What to ask of the umem.</param>
-    /// <param name="segments">Whom segments go out by where local stacks may be at the far end; -1 where none is.</param>
+    /// <param name="segments">The packet socket by which segments leave if local stacks may be at the far end; else -1.</param>
     /// <exception cref="PortException">The system refuses, or the pool has too few frames.</exception>
     public static AfXdpSocket Open(
         string port, LinuxInterface device, int queue, FrameLedger ledger, AfXdpOptions options, UmemCopying copying, int segments)

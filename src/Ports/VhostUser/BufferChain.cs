@@ -4,7 +4,7 @@ using Softswitch.Datapath.Memory;
 namespace Softswitch.Ports.VhostUser;
 
 /// <summary>The buffers of one packet in the order of its bytes: chained, indirect, across regions, or of several chains.</summary>
-/// <remarks>Each descriptor is read once. Threads: who holds the ring.</remarks>
+/// <remarks>Each descriptor is read once. Threads: the holder of the ring.</remarks>
 internal sealed unsafe class BufferChain : IDisposable
 {
     /// <summary>The most pieces a packet may come in; QEMU's own bound for a chain (VIRTQUEUE_MAX_SIZE).</summary>

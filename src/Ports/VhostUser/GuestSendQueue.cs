@@ -24,7 +24,7 @@ internal sealed unsafe class GuestSendQueue(GuestRings owner, int index) : VirtQ
     {
         if (!TryHold())
         {
-            return true; // who changes it rings the doorbell afterwards
+            return true; // the session changes the ring, and rings the doorbell afterwards
         }
         bool isEmpty = true;
         if (_isReady)

@@ -205,7 +205,7 @@ internal abstract unsafe class VirtQueue : IDisposable
         Volatile.Write(ref _isReady, isReady);
     }
 
-    // What workers do with a ring, by who holds it.
+    // Members for the worker that holds the ring.
 
     /// <summary>A worker takes the ring for a burst.</summary>
     /// <returns>False while the session changes it.</returns>

@@ -68,7 +68,7 @@ internal sealed unsafe class SharedFile : IDisposable
         FileSystemStatus system;
         if (Libc.fstatfs(descriptor, &system) != 0 || (int)system.Type is not (TMPFS_MAGIC or HUGETLBFS_MAGIC))
         {
-            why = "a file that is no memory: neither a memfd nor on tmpfs or hugetlbfs"; // its pages might come from a slow disk, or from nobody
+            why = "a file that is no memory: neither a memfd nor on tmpfs or hugetlbfs"; // its pages might come from a slow disk, or never
             return null;
         }
         long size = Libc.lseek(descriptor, 0, Libc.SEEK_END);
@@ -87,7 +87,7 @@ internal sealed unsafe class SharedFile : IDisposable
         ulong page = (int)system.Type == HUGETLBFS_MAGIC ? (ulong)system.BlockSize : (ulong)Environment.SystemPageSize;
         ulong inside = offset % page;
         nuint mappedBytes = (nuint)((inside + bytes + page - 1) / page * page);
-        // Pages that nobody may touch stand on either side.
+        // Guard pages, which no thread may touch, stand on either side.
         nuint guard = (nuint)Environment.SystemPageSize;
         nuint reservedBytes = mappedBytes + (nuint)page + (2 * guard);
         void* reserved = Libc.mmap(null, reservedBytes, PROT_NONE, Libc.MAP_PRIVATE | Libc.MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);

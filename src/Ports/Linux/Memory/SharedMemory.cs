@@ -1,6 +1,6 @@
 namespace Softswitch.Ports.Linux.Memory;
 
-/// <summary>Memory that another process maps by its descriptor (memfd_create(2)). Its size is sealed: nobody can cut it short under a mapping, which would be a SIGBUS.</summary>
+/// <summary>Memory that another process maps by its descriptor (memfd_create(2)). Its size is sealed: to cut it short would cause a SIGBUS here.</summary>
 internal sealed unsafe class SharedMemory : IDisposable
 {
     private const uint MFD_CLOEXEC = 1;

@@ -1,6 +1,6 @@
 namespace Softswitch.Ports.Linux.Processes;
 
-/// <summary>One of a kind for each network namespace, for as long as somebody uses it.</summary>
+/// <summary>One shared object for each network namespace, for as long as it is used.</summary>
 /// <remarks>Threads: any.</remarks>
 /// <param name="make">Makes one in the calling thread's namespace.</param>
 internal sealed class NamespaceShared<T>(Func<T> make)
