@@ -50,7 +50,7 @@ internal sealed class ControllerConnection : ICommandHost
         _lastRequest = _stateSince = Time.GetTimestamp();
     }
 
-    /// <summary>What the reader thread does now; <see cref="Probe"/> needs it to judge the peer's silence.</summary>
+    /// <summary>What the reader thread does now; <see cref="ControllerConnection.Probe"/> needs it to judge the peer's silence.</summary>
     private enum Activity
     {
         /// <summary>Waits for the peer to send.</summary>
