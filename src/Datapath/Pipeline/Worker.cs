@@ -201,18 +201,31 @@ internal sealed unsafe class Worker : IDisposable
         _ingress.Admit(batch, runts, port);
         _spent += batch.Charge(made);
         _classifier.Locate(batch.Lookup, batch.Keys, batch.Count);
-        Advance();
-        if (!batch.Lookup.IsFar) // earlier batches may still be under way: the table changes during a pass
+        if (batch.Lookup.IsFar)
         {
-            FinishBatches();
+            Advance();
+            return;
         }
+        FinishBatches(); // the table may have been larger earlier in this pass
+        _classifier.Select(batch.Lookup, batch.Found, batch.Count);
+        Finish(batch);
     }
 
     /// <summary>Ends the batches under way.</summary>
     private void FinishBatches()
     {
-        Advance();
-        Advance();
+        if (_located.Count > 0)
+        {
+            _classifier.Select(_located.Lookup, _located.Found, _located.Count);
+        }
+        if (_selected.Count > 0)
+        {
+            Finish(_selected);
+        }
+        if (_located.Count > 0)
+        {
+            Finish(_located);
+        }
     }
 
     /// <summary>Takes each batch under way one step further; the batch received last becomes the located one.</summary>
