@@ -8,7 +8,9 @@ using Softswitch.OfAgent.Wire;
 namespace Softswitch.OfAgent.Tests.Agent;
 
 /// <summary>The far end of an OpenFlow connection, message by message, as a test wants it.</summary>
+#pragma warning disable CA1852 // the file is part of other projects, too, where nothing derives from it
 internal class RawController : IDisposable
+#pragma warning restore CA1852
 {
     /// <summary>Long enough for any machine; a test that gets there has failed.</summary>
     private const int PatienceMilliseconds = 120_000;
