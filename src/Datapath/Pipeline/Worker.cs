@@ -176,11 +176,8 @@ internal sealed unsafe class Worker : IDisposable
         return moved;
     }
 
-    /// <summary>
-    /// Parses, admits, looks up and executes packets that a port received or a packet-out sends to OFPP_TABLE; then the worker owns them no more.
-    /// If the table is too large for the cache, the look-up only prefetches its memory, and the batches begun before go on by a step. Each batch
-    /// ends two steps later, in order.
-    /// </summary>
+    /// <summary>Parses, admits, looks up and executes packets that a port received or a packet-out sends to OFPP_TABLE; then the worker owns them no more.</summary>
+    /// <remarks>If the table is too large for the cache, only its memory is prefetched, and batches begun before go on by a step: each ends two steps later.</remarks>
     /// <param name="port">The port that received the packets; null for a packet-out, whatever its in_port.</param>
     /// <param name="backlog">Takes the packets that cost too much for this pass.</param>
     private void Begin(ushort inPort, SwitchPort? port, Backlog backlog)
