@@ -1,9 +1,9 @@
-using static System.Globalization.CultureInfo;
 using Softswitch.Bench.Compare;
 using Softswitch.Bench.Io;
 using Softswitch.Bench.Sides;
 using Softswitch.Bench.Topology;
 using Softswitch.Bench.Vhost;
+using static System.Globalization.CultureInfo;
 
 namespace Softswitch.Bench.Report;
 

@@ -1,8 +1,8 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using Softswitch.Datapath.Ports;
-using Softswitch.Ports.Linux.Memory;
 using Softswitch.Ports.Linux;
+using Softswitch.Ports.Linux.Memory;
 
 namespace Softswitch.Ports.VhostUser;
 
