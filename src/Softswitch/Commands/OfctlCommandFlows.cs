@@ -17,6 +17,8 @@ internal static partial class OfctlCommand
     private const int NotCompared = 1;
     private const int Different = 2;
 
+    private const int LinesBetweenEchoes = 4096;
+
     private static readonly Option<bool> StrictOption = new("--strict")
     {
         Description = "Only the flow of exactly this match and priority.",
@@ -34,12 +36,12 @@ internal static partial class OfctlCommand
         Add(parent, new Command("del-flows", "Delete flows.") { match, StrictOption }, (client, parsed) =>
             ChangeFlow(client, parsed.GetValue(match) ?? "", parsed.GetValue(StrictOption) ? FlowSyntaxMode.DeleteStrict : FlowSyntaxMode.Delete));
         Add(parent, new Command("add-flows", "Add (modify, delete) the flows of a file.") { file }, (client, parsed) =>
-            ReadFile(NamesOf(client), parsed.GetRequiredValue(file)) is { } lines ? SendFlows(client, parsed.GetRequiredValue(file), lines) : Failed);
+            ReadFile(client, parsed.GetRequiredValue(file)) is { } lines ? SendFlows(client, parsed.GetRequiredValue(file), lines) : Failed);
         Argument<string> staticFile = new("file") { Description = "JSON as Floodlight's Static Flow Pusher takes it; - for standard input." };
         Add(parent, new Command("add-static-flows", "Add those flows of a Floodlight static-flow file that are for this switch.") { staticFile }, (client, parsed) =>
             ReadStaticFile(client, parsed.GetRequiredValue(staticFile)) is { } lines ? SendFlows(client, parsed.GetRequiredValue(staticFile), lines) : Failed);
         Add(parent, new Command("replace-flows", "Make the flow table hold the flows of a file and no others.") { file }, (client, parsed) =>
-            ReadFile(NamesOf(client), parsed.GetRequiredValue(file)) is { } lines ? ReplaceFlows(client, parsed.GetRequiredValue(file), lines) : Failed);
+            ReadFile(client, parsed.GetRequiredValue(file)) is { } lines ? ReplaceFlows(client, parsed.GetRequiredValue(file), lines) : Failed);
         AddDifference(parent);
     }
 
@@ -132,9 +134,11 @@ internal static partial class OfctlCommand
     }
 
     /// <summary>Reads all lines before anything is sent: a mistake in the last line must not leave half a table.</summary>
+    /// <param name="client">The switch that knows the names of ports. It hears of us while a long file is read, or it would close the connection. Null for no switch.</param>
     /// <returns>Null if there is a mistake, which is then reported.</returns>
-    private static List<(int Line, ParsedFlow Flow)>? ReadFile(PortNames? names, string file)
+    private static List<(int Line, ParsedFlow Flow)>? ReadFile(OfClient? client, string file)
     {
+        PortNames? names = client == null ? null : NamesOf(client);
         List<(int, ParsedFlow)> flows = [];
         try
         {
@@ -142,7 +146,10 @@ internal static partial class OfctlCommand
             int number = 0;
             while (reader.ReadLine() is { } line)
             {
-                number++;
+                if (++number % LinesBetweenEchoes == 0)
+                {
+                    client?.TryEcho(default);
+                }
                 if (!FlowSyntax.TryParseLine(line, names, out ParsedFlow? flow, out string error))
                 {
                     Fail($"{file}:{number}: {error}");
