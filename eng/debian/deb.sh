@@ -15,5 +15,5 @@ package_deb() {
   else
     echo "package: lintian is not installed, so nobody judged the packages" >&2
   fi
-  ls -- "${packages[@]}"
+  ls -U -- "${packages[@]}" # the switch first, in whatever locale
 }
