@@ -40,20 +40,20 @@ internal sealed class CaptureDownloads(SwitchHost host, bool isOfOwner, Cancella
             context.Response.ContentType = "application/x-pcapng";
             context.Response.Headers.ContentDisposition = "attachment; filename=softswitch.pcapng";
             context.Features.GetRequiredFeature<IHttpBodyControlFeature>().AllowSynchronousIO = true; // of this request: it has a thread of its own
-            using CancellationTokenRegistration cut = isOfOwner ? stream.Ending.Register(context.Abort) : default;
-            using CancellationTokenRegistration cutAtEnd = isOfOwner ? end.Register(context.Abort) : default;
+            using CancellationTokenSource cut = isOfOwner ? CancellationTokenSource.CreateLinkedTokenSource(stream.Ending, end) : new();
+            using CancellationTokenRegistration abort = cut.Token.Register(context.Abort); // a reader that does not read is not waited for
             if (isOfOwner && context.Features.Get<IHttpMinResponseDataRateFeature>() is { } rate)
             {
                 rate.MinDataRate = null;
             }
             await context.Response.StartAsync(context.RequestAborted);
             await Task.Factory.StartNew(
-                () => stream.Run(context.Response.Body, () => stop.IsCancellationRequested),
+                () => stream.Run(context.Response.Body, () => stop.IsCancellationRequested, cut.Token),
                 CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
         }
-        catch (IOException)
+        catch (Exception exception) when (exception is IOException or OperationCanceledException)
         {
-            // the client went
+            // the client went, or the capture was cut
         }
         finally
         {

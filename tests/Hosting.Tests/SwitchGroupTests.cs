@@ -8,6 +8,7 @@ using Softswitch.Hosting.Configuration;
 using Softswitch.Hosting.Management;
 using Softswitch.Hosting.Reports;
 using Softswitch.Hosting.TakeOver;
+using Softswitch.Ports.Pcap;
 using Softswitch.Testing;
 using Softswitch.Web;
 
@@ -243,9 +244,37 @@ public sealed class SwitchGroupTests : IDisposable
         using CaptureStream capture = host.BeginCapture(new CaptureRequest { Points = CapturePoints.Sent, Count = 1 });
         AssertForwards(host);
         using MemoryStream captured = new();
-        capture.Run(captured, static () => false);
+        capture.Run(captured, static () => false, TestContext.Current.CancellationToken);
         Assert.Contains("right", Encoding.Latin1.GetString(captured.ToArray()), StringComparison.Ordinal);
         Assert.Equal(1, capture.Packets);
+    }
+
+    [Fact]
+    public void A_capture_that_is_cut_does_not_end_like_one_that_is_whole()
+    {
+        using CaptureStream capture = _group.Find("g1")!.BeginCapture(new CaptureRequest());
+        using MemoryStream captured = new();
+        using CancellationTokenSource cut = new();
+        int asked = 0;
+        bool End()
+        {
+            if (asked++ == 0)
+            {
+                return false; // the names of the ports are written
+            }
+            cut.Cancel(); // as late as can be
+            return true;
+        }
+        Assert.Throws<OperationCanceledException>(() => capture.Run(captured, End, cut.Token));
+        captured.Position = 0;
+        PcapNgReader reader = new(captured);
+        List<uint> blocks = [];
+        while (reader.TryRead())
+        {
+            blocks.Add(reader.Type);
+        }
+        Assert.NotEmpty(blocks);
+        Assert.DoesNotContain(PcapNgFormat.InterfaceStatistics, blocks);
     }
 
     [Fact]

@@ -73,7 +73,9 @@ internal sealed class CaptureStream : IDisposable
     /// <summary>Writes until there are as many packets as were asked for, or the reader has had enough.</summary>
     /// <param name="output">Where to. Its exceptions pass through.</param>
     /// <param name="isOver">Whether the reader has had enough; asked many times a second.</param>
-    public void Run(Stream output, Func<bool> isOver)
+    /// <param name="cut">When it is cancelled, the capture ends without the blocks that say that it is whole.</param>
+    /// <exception cref="OperationCanceledException">It was cut.</exception>
+    public void Run(Stream output, Func<bool> isOver, CancellationToken cut = default)
     {
         PcapNgWriter writer = new(output, $"Softswitch {typeof(CaptureStream).Assembly.GetName().Version?.ToString(3)}");
         ReadNames(writer);
@@ -88,6 +90,7 @@ internal sealed class CaptureStream : IDisposable
             writer.Flush();
             Thread.Sleep(Interval);
         }
+        cut.ThrowIfCancellationRequested();
         End();
         ReadNames(writer);
         Drain(writer, long.MaxValue);
