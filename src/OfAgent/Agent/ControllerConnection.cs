@@ -16,26 +16,19 @@ namespace Softswitch.OfAgent.Agent;
 /// </remarks>
 internal sealed class ControllerConnection : ICommandHost
 {
-    /// <summary>How long the peer may take to read our last words and close.</summary>
-    private const int LingerMilliseconds = 1000;
-
-    /// <summary>How much is read and thrown away meanwhile; closing with bytes unread would reset the connection under our last words.</summary>
-    private const int LingerBytes = 1024 * 1024;
     private readonly SwitchAgent _agent;
     private readonly IChannel _channel;
     private readonly OfFramer _framer = OfFramer.Pool.Get();
-    private readonly PeerTimeout _patience;
-    private readonly ProbeSchedule _probes;
+    private readonly PeerTimeout _timeout;
+    private readonly PeerLiveness _liveness;
     private Thread? _writer;
     private string? _closeReason;
-    private long _lastActivity;
     private long _lastRequest;
     private long _requestCount;
     private volatile PeerTrust _trust;
     private volatile bool _isOpen;
     private volatile string? _gaveUpFor;
     private long _stateSince;
-    private volatile Activity _activity;
     private volatile bool _ended;
 
     public ControllerConnection(SwitchAgent agent, IChannel channel, ConnectionName name)
@@ -45,22 +38,9 @@ internal sealed class ControllerConnection : ICommandHost
         Name = name;
         Out = new OutboundQueue(Time);
         Session = new ControllerSession(agent, Out, IsPassive);
-        _patience = new PeerTimeout(Time);
-        _probes = new ProbeSchedule(Time, agent.Options.ProbeInterval, agent.ProbeTick);
+        _timeout = new PeerTimeout(Time);
+        _liveness = new PeerLiveness(Time, agent.Options.ProbeInterval, agent.ProbeTick);
         _lastRequest = _stateSince = Time.GetTimestamp();
-    }
-
-    /// <summary>What the reader thread does now; <see cref="ControllerConnection.Probe"/> needs it to judge the peer's silence.</summary>
-    private enum Activity
-    {
-        /// <summary>Waits for the peer to send.</summary>
-        Reading = 0,
-
-        /// <summary>Handles the peer's messages, or waits for a lock of the switch.</summary>
-        Handling,
-
-        /// <summary>Waits for the peer to read.</summary>
-        Writing,
     }
 
     /// <summary>For the log.</summary>
@@ -87,7 +67,7 @@ internal sealed class ControllerConnection : ICommandHost
     public PeerTrust Trust => _trust;
 
     /// <summary>Whether the reader thread waits for the peer to send something.</summary>
-    public bool IsReading => _activity == Activity.Reading;
+    public bool IsReading => _liveness.Reader == ReaderActivity.Reading;
 
     /// <summary>The time of the peer's last request, or else of its connecting: a timestamp of the agent's clock.</summary>
     public long LastRequest => Volatile.Read(ref _lastRequest);
@@ -135,7 +115,7 @@ internal sealed class ControllerConnection : ICommandHost
         try
         {
             Open();
-            Touch();
+            _liveness.Touch();
             using (_agent.Control.EnterWithoutTable())
             {
                 lock (Out.Appending)
@@ -198,7 +178,7 @@ internal sealed class ControllerConnection : ICommandHost
     /// <summary>Closes the connection if the peer's handshake, or the rest of its message, takes too long. Called from time to time.</summary>
     public void CheckPatience()
     {
-        if (!IsEnding && _patience.IsOver)
+        if (!IsEnding && _timeout.IsOver)
         {
             GiveUp(!_isOpen ? $"refused: no TLS handshake within {PeerTimeout.Grace.TotalSeconds:0} s"
                 : _trust == PeerTrust.Unknown ? $"refused: no HELLO within {PeerTimeout.Grace.TotalSeconds:0} s"
@@ -207,19 +187,12 @@ internal sealed class ControllerConnection : ICommandHost
     }
 
     /// <summary>Asks a peer for an echo once an interval; closes if it has been silent too long. Under the control lock, from time to time.</summary>
-    /// <remarks>A peer is not silent while the switch handles its message, or has not read a message that has come.</remarks>
     public void Probe()
     {
-        Activity activity = _activity;
-        bool waitsForUs = activity == Activity.Handling || (activity == Activity.Reading && _channel.HasInput);
-        if (waitsForUs)
-        {
-            Touch();
-        }
-        switch (_probes.Look(Volatile.Read(ref _lastActivity), isBusy: Session.IsNegotiated && !waitsForUs))
+        switch (_liveness.Look(_channel, isBusy: Session.IsNegotiated))
         {
             case ProbeDecision.Close:
-                Close($"no sign of life for {_probes.Patience.TotalSeconds:0.#} s");
+                Close($"no sign of life for {_liveness.Patience.TotalSeconds:0.#} s");
                 break;
             case ProbeDecision.Ask:
                 lock (Out.Appending)
@@ -252,16 +225,14 @@ internal sealed class ControllerConnection : ICommandHost
 
     private void NoteEnd(string reason) => Interlocked.CompareExchange(ref _closeReason, reason, null);
 
-    private void Touch() => Volatile.Write(ref _lastActivity, Time.GetTimestamp());
-
     /// <summary>Opens the channel of a listener's peer, on the connection's own thread: a peer that stalls in its handshake must not delay others.</summary>
     private void Open()
     {
         if (IsPassive)
         {
-            _patience.BeginWait(received: 0);
+            _timeout.BeginWait(received: 0);
             _channel.Open(CancellationToken.None);
-            _patience.EndWait();
+            _timeout.EndWait();
         }
         _isOpen = true;
     }
@@ -271,10 +242,10 @@ internal sealed class ControllerConnection : ICommandHost
     {
         if (_framer.Pending > 0 || (IsPassive && !Session.IsNegotiated))
         {
-            _patience.BeginWait(_framer.Pending);
+            _timeout.BeginWait(_framer.Pending);
         }
         int count = _channel.Stream.Read(_framer.Free().Span);
-        _patience.EndWait();
+        _timeout.EndWait();
         return count;
     }
 
@@ -293,10 +264,12 @@ internal sealed class ControllerConnection : ICommandHost
             HandleChunk();
             if (_framer.Pending < pending)
             {
-                _patience.Reset(); // a message was complete
+                _timeout.Reset(); // a message was complete
             }
         }
-        LingeringClose();
+        Out.EndSending(_channel);
+        _framer.Reset();
+        LingeringClose.Drain(_channel, _framer.Free().Span);
     }
 
     /// <summary>Publishes the peer's trust and the time of its last request, as of the messages handled.</summary>
@@ -306,7 +279,7 @@ internal sealed class ControllerConnection : ICommandHost
         if (Session.RequestCount != _requestCount)
         {
             _requestCount = Session.RequestCount;
-            Volatile.Write(ref _lastRequest, Volatile.Read(ref _lastActivity));
+            Volatile.Write(ref _lastRequest, _liveness.LastSign);
         }
     }
 
@@ -314,26 +287,26 @@ internal sealed class ControllerConnection : ICommandHost
     {
         (bool wasNegotiated, bool wasConfigured) = (Session.IsNegotiated, Session.IsConfigured);
         bool hadError = Session.FirstError is not null;
-        Touch();
+        _liveness.Touch();
         bool hasMore = true;
         while (hasMore && _closeReason is null)
         {
-            _activity = Activity.Handling;
+            _liveness.Reader = ReaderActivity.Handling;
             hasMore = HandleMessages(out bool isHeldUp);
             NoteStanding();
             if (isHeldUp)
             {
                 Thread.Sleep(1);
             }
-            Touch();
-            _activity = Activity.Writing;
+            _liveness.Touch();
+            _liveness.Reader = ReaderActivity.Writing;
             Out.Flush(_channel.Stream);
             if (hasMore)
             {
-                Touch(); // a peer that reads a long reply slowly is alive, too
+                _liveness.Touch(); // a peer that reads a long reply slowly is alive, too
             }
         }
-        _activity = Activity.Reading;
+        _liveness.Reader = ReaderActivity.Reading;
         if (!wasNegotiated && Session.IsNegotiated)
         {
             Volatile.Write(ref _stateSince, Time.GetTimestamp());
@@ -413,7 +386,7 @@ internal sealed class ControllerConnection : ICommandHost
 
     private bool TryFrame(out ReadOnlySpan<byte> message)
     {
-        if (!Session.IsNegotiated && OfHeader.TryDecode(_framer.PendingBytes, out OfHeader first) && !ControllerSession.IsPlausibleStart(first))
+        if (!Session.IsNegotiated && OfHeader.TryDecode(_framer.PendingBytes, out OfHeader first) && !Handshake.IsPlausibleStart(first))
         {
             message = _framer.PendingBytes; // its length field means nothing
             return true;
@@ -425,24 +398,6 @@ internal sealed class ControllerConnection : ICommandHost
             NoteEnd("closed: a message said to be shorter than its header");
         }
         return result == FramingResult.Message;
-    }
-
-    /// <summary>Lets the peer read the error that explains the end.</summary>
-    private void LingeringClose()
-    {
-        Out.EndSending(_channel);
-        long end = Environment.TickCount64 + LingerMilliseconds; // one deadline for all reads: a peer that sends a byte now and then must not extend it
-        for (int left = LingerBytes; left > 0 && end - Environment.TickCount64 is > 0 and var time;)
-        {
-            _channel.Stream.ReadTimeout = (int)time;
-            _framer.Reset();
-            int count = _channel.Stream.Read(_framer.Free().Span);
-            if (count == 0)
-            {
-                return;
-            }
-            left -= count;
-        }
     }
 
     private void WriteLoop()

@@ -1,11 +1,9 @@
 using System.Buffers.Binary;
-using System.Text;
 using Softswitch.Datapath.Control;
 using Softswitch.Datapath.Flows;
 using Softswitch.Datapath.Fragments;
 using Softswitch.Datapath.Pipeline;
 using Softswitch.Datapath.Ports;
-using Softswitch.OfAgent.Text;
 using Softswitch.OfAgent.Wire;
 
 namespace Softswitch.OfAgent.Agent;
@@ -30,8 +28,8 @@ internal sealed class ControllerSession
     private readonly SwitchAgent _agent;
     private readonly OutboundQueue _out;
     private readonly StatsResponder _stats;
+    private readonly Handshake _handshake = new();
     private readonly bool _isPassive;
-    private OfVersions? _offer;
     private BarrierProgress _barrier;
     private uint? _barrierXid;
     private FlowRemovedCursor _removed;
@@ -48,7 +46,7 @@ internal sealed class ControllerSession
     }
 
     /// <summary>Whether the peer is known to speak OpenFlow 1.0.</summary>
-    public bool IsNegotiated { get; private set; }
+    public bool IsNegotiated => _handshake.Step == HandshakeStep.Done;
 
     /// <summary>Whether the peer sent SET_CONFIG.</summary>
     public bool IsConfigured { get; private set; }
@@ -67,10 +65,10 @@ internal sealed class ControllerSession
     public ControllerRole Role { get; private set; }
 
     /// <summary>Why <see cref="Handle"/> said Close, for the log.</summary>
-    public string CloseReason { get; private set; } = "";
+    public string CloseReason => _handshake.Refusal;
 
     /// <summary>The versions of the peer's HELLO, if the connection ended before the peer showed whether it speaks 1.0; for the log.</summary>
-    public OfVersions? OpenOffer => IsNegotiated || CloseReason.Length > 0 ? null : _offer;
+    public OfVersions? OpenOffer => _handshake.Step == HandshakeStep.Open ? _handshake.Offer : null;
 
     /// <summary>The first error the peer reported, for the log; null while there is none.</summary>
     public OfError? FirstError { get; private set; }
@@ -99,10 +97,6 @@ internal sealed class ControllerSession
         HelloMessage.Write(Pending, NoXid);
     }
 
-    /// <summary>Whether a connection can start with this header: with a HELLO or an error of any version, or with a message of ours.</summary>
-    public static bool IsPlausibleStart(OfHeader header) =>
-        header.Type is OfType.Hello or OfType.Error || (header.Version == OfHeader.Version10 && header.Type <= OfType.QueueGetConfigReply);
-
     /// <summary>Gives back the resources of an unfinished reply.</summary>
     public void End() => _stats.Abandon();
 
@@ -124,7 +118,16 @@ internal sealed class ControllerSession
         OfHeader.TryDecode(message, out OfHeader header); // framing saw to its length
         if (!IsNegotiated)
         {
-            return Negotiate(message, header);
+            _handshake.Take(message, header, Pending);
+            if (_handshake.Step != HandshakeStep.Done)
+            {
+                return _handshake.Step == HandshakeStep.Refused ? SessionResult.Close : SessionResult.Continue;
+            }
+            _agent.Misses.Update();
+            if (header.Type == OfType.Hello)
+            {
+                return SessionResult.Continue;
+            }
         }
         if (header.Version != OfHeader.Version10)
         {
@@ -223,56 +226,6 @@ internal sealed class ControllerSession
 
     /// <summary>A management connection gets events once it asked for packets, as with Open vSwitch's service connections.</summary>
     private bool WantsEvents => IsNegotiated && (!_agent.Options.IsManagement(_isPassive) || (IsConfigured && Config.MissSendLength != 0));
-
-    /// <summary>Handles messages until the peer is known to speak 1.0. Its HELLO may leave that open; its next message decides.</summary>
-    private SessionResult Negotiate(ReadOnlySpan<byte> message, OfHeader header)
-    {
-        if (header.Type == OfType.Error && ErrorMessage.TryDecode(message, out OfError refusal, out ReadOnlySpan<byte> data, out _)
-            && refusal.Type == OfErrorType.HelloFailed)
-        {
-            string text = PortText.Printable(Encoding.UTF8.GetString(data[..Math.Min(data.Length, ErrorMessage.OffenderBytes * 2)]));
-            return Close($"it refused OpenFlow 1.0, which is all that this switch speaks: {refusal.Name} {text}".TrimEnd());
-        }
-        if (header.Type == OfType.Hello)
-        {
-            _offer ??= HelloMessage.ReadVersions(message);
-            return _offer is { Include10: false } others ? RefuseVersion(header, $"{others}")
-                : _offer is { IsCertain: false } ? SessionResult.Continue
-                : Accept();
-        }
-        if (_offer is not null && header.Version != OfHeader.Version10)
-        {
-            return RefuseVersion(header, $"{OfVersions.NameOf(header.Version)} only");
-        }
-        if (!IsPlausibleStart(header))
-        {
-            ErrorMessage.Write(Pending, header.Xid, OfError.HelloIncompatible, "an OpenFlow connection starts with OFPT_HELLO"u8);
-            return Close("what it sent first is no OpenFlow HELLO");
-        }
-        // A peer that forgot its HELLO and speaks version 1 is understood all the same.
-        Accept();
-        return Dispatch(message, header);
-    }
-
-    private SessionResult Accept()
-    {
-        IsNegotiated = true;
-        _agent.Misses.Update();
-        return SessionResult.Continue;
-    }
-
-    /// <summary>§5.5.1: there is no version that both speak.</summary>
-    private SessionResult RefuseVersion(OfHeader header, string spoken)
-    {
-        ErrorMessage.Write(Pending, header.Xid, OfError.HelloIncompatible, "this switch speaks OpenFlow 1.0 (version 0x01) only"u8);
-        return Close($"it speaks {spoken}; this switch 1.0");
-    }
-
-    private SessionResult Close(string reason)
-    {
-        CloseReason = reason;
-        return SessionResult.Close;
-    }
 
     private SessionResult Dispatch(ReadOnlySpan<byte> message, OfHeader header)
     {
