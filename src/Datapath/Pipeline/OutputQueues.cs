@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using Softswitch.Datapath.Fragments;
+using Softswitch.Datapath.Memory;
 using Softswitch.Datapath.Packets;
 using Softswitch.Datapath.Ports;
 using Softswitch.Datapath.Queues;
@@ -93,6 +94,46 @@ internal sealed unsafe class OutputQueues(int worker, FrameCache frames, Handove
             return;
         }
         queue.Enqueue(packet, queueId);
+    }
+
+    /// <summary>Takes packets that another worker handed over, for its ports or for ports that are gone meanwhile.</summary>
+    /// <param name="count">At most what the ring has ready.</param>
+    /// <param name="gone">Account of packets whose port is gone.</param>
+    /// <returns><paramref name="count"/>.</returns>
+    public int Take(SpscRing<Handover> ring, int count, PacketAccount* gone)
+    {
+        for (int left = count; left > 0;)
+        {
+            ReadOnlySpan<Handover> items = ring.Peek(left);
+            int begun = 0;
+            try
+            {
+                while (begun < items.Length)
+                {
+                    Take(items[begun++], gone);
+                }
+            }
+            finally
+            {
+                ring.Advance(begun); // also if a port throws: packets given to it are out of the ring
+            }
+            left -= items.Length;
+        }
+        return count;
+    }
+
+    private void Take(in Handover item, PacketAccount* gone)
+    {
+        if (Find(item.Port) is OutputQueue queue && queue.Port.Incarnation == item.Incarnation)
+        {
+            queue.Account->Taken++;
+            queue.Requeue(item.Packet, item.QueueId);
+        }
+        else
+        {
+            gone->Taken++;
+            frames.Drop(item.Packet, DropReason.NoSuchPort, gone);
+        }
     }
 
     /// <summary>One transmit call per port that has packets; schedulers send what is due.</summary>

@@ -2,7 +2,6 @@ using Softswitch.Datapath.Captures;
 using Softswitch.Datapath.Flows;
 using Softswitch.Datapath.Memory;
 using Softswitch.Datapath.Packets;
-using Softswitch.Datapath.Ports;
 using Softswitch.Datapath.Tables;
 
 namespace Softswitch.Datapath.Pipeline;
@@ -45,7 +44,6 @@ internal sealed unsafe class Worker : IDisposable
     private uint _now;
     private int _next = -1; // the queue that was received from last
     private int _spent; // cost of copies and costly packets in this pass, in units of PacketCost
-    private readonly Action _wake;
     private long _ticks; // when the pass began
 
     /// <param name="trace">Told of each step of a traced packet; null for a worker that forwards.</param>
@@ -66,7 +64,6 @@ internal sealed unsafe class Worker : IDisposable
             () => !PacketOuts.IsEmpty || Bpdus.HasOutgoing || Handovers.HasWorkFor(Id) || !ReferenceEquals(_settings, _shared.Settings)
                 || _shared.AccountEpoch != _copiedEpoch);
         handovers.Attach(id, Sleep);
-        _wake = Sleep.Wake;
         _outputs = new OutputQueues(id, _frames, handovers);
         _executor = new ActionExecutor(this, shared.Macs, _frames, _packetIns, _outputs, trace);
         _ingress = new IngressStage(shared, _frames, _executor, Bpdus);
@@ -326,7 +323,9 @@ internal sealed unsafe class Worker : IDisposable
     public void Dispose()
     {
         _frames.Tap = _tap = null; // the capture may have ended already
-        ReleaseWaiting();
+        PacketOuts.Release(_frames); // the pool may be shared with other datapaths
+        Handovers.Release(Id, _frames);
+        Bpdus.Release(_frames);
         _ingress.Dispose();
         Costly.Dispose();
         _received.Dispose();
@@ -337,14 +336,6 @@ internal sealed unsafe class Worker : IDisposable
         _outputs.Release();
         _frames.Drain();
         Accounts.Dispose();
-    }
-
-    /// <summary>Returns the frames of queued packets to the pool, which other datapaths may share. No worker treats these packets any more.</summary>
-    private void ReleaseWaiting()
-    {
-        PacketOuts.Release(_frames);
-        Handovers.Release(Id, _frames);
-        Bpdus.Release(_frames);
     }
 
     /// <summary>Time and settings for the whole pass.</summary>
@@ -404,21 +395,11 @@ internal sealed unsafe class Worker : IDisposable
         }
         _outputs.Adopt(ports);
         Sleep.Unwatch(); // a port that goes is closed once its set is no longer the adopted one
-        var receive = new List<ReceiveQueue>();
-        foreach (SwitchPort port in ports.Ports)
-        {
-            receive.AddRange(port.QueuesOf(Id).Select(queue => new ReceiveQueue(
-                port, queue, BacklogOf(queue, port), IsAsked: !queue.WakeBy(_wake) && queue.PollDescriptor < 0)));
-        }
-        _receive = receive.ToArray();
+        _receive = ReceiveQueue.Of(ports, Id, _receive, Sleep.Wake);
         Costly.Adopt(_receive.Select(queue => queue.Backlog));
         _inside = Array.FindAll(_receive, queue => queue.Port.IsInside);
         _adopted = ports;
     }
-
-    /// <summary>The backlog that the queue had before, or a new one.</summary>
-    private Backlog BacklogOf(IPort queue, SwitchPort port) =>
-        Array.Find(_receive, known => known.Port == queue && known.SwitchPort == port).Backlog ?? new Backlog((nint)(&port.AccountOf(Id)->Ingress));
 
     /// <summary>
     /// Sends the packets that other workers handed over for ports this worker serves. If a new copy of the accounts is wanted, this worker copies its own
@@ -434,40 +415,9 @@ internal sealed unsafe class Worker : IDisposable
             {
                 return moved;
             }
-            for (int left = Math.Min(ready, BatchesPerQueue * PacketBatch.Capacity); left > 0;)
-            {
-                ReadOnlySpan<Handover> items = ring.Peek(left);
-                int begun = 0;
-                try
-                {
-                    while (begun < items.Length)
-                    {
-                        Take(items[begun++]);
-                    }
-                }
-                finally
-                {
-                    ring.Advance(begun); // also if a port throws: packets given to it are out of the ring
-                }
-                left -= items.Length;
-                moved += items.Length;
-            }
+            moved += _outputs.Take(ring, Math.Min(ready, BatchesPerQueue * PacketBatch.Capacity), &Accounts.Gone->Egress);
         }
         return moved;
-    }
-
-    private void Take(in Handover item)
-    {
-        if (_outputs.Find(item.Port) is OutputQueue queue && queue.Port.Incarnation == item.Incarnation)
-        {
-            queue.Account->Taken++;
-            queue.Requeue(item.Packet, item.QueueId);
-        }
-        else
-        {
-            Accounts.Gone->Egress.Taken++;
-            _frames.Drop(item.Packet, DropReason.NoSuchPort, &Accounts.Gone->Egress);
-        }
     }
 
     private int ExecutePacketOuts()
