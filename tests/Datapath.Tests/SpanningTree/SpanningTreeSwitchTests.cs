@@ -6,6 +6,7 @@ using Softswitch.Datapath.Pipeline;
 using Softswitch.Datapath.Ports;
 using Softswitch.Datapath.SpanningTree;
 using Softswitch.Testing;
+using static Softswitch.Datapath.Tests.SpanningTree.BridgedSwitch;
 
 namespace Softswitch.Datapath.Tests.SpanningTree;
 
@@ -14,9 +15,6 @@ public sealed class SpanningTreeSwitchTests : IDisposable
 {
     private const ulong Station = 0x0200_0000_00aa;
     private const ulong Other = 0x0200_0000_00bb;
-
-    // The lowest identifier there can be, next to the one of all zeros.
-    private const ulong BetterBridge = 1;
 
     private readonly TestSwitch _sut = Create();
 
@@ -421,76 +419,5 @@ public sealed class SpanningTreeSwitchTests : IDisposable
             sut.Send(port, Hello(BetterBridge, port));
             Assert.Equal(port, sut.Control.Bridge!.RootPort!.Number);
         }
-    }
-
-    private static TestSwitch Create(DatapathOptions? options = null) =>
-        new(4, (options ?? new DatapathOptions()) with { SpanningTree = new SpanningTreeOptions() }) { KeepsFrames = true };
-
-    /// <summary>Ports 1 to 3 forward, 1 towards a better bridge that serves what is behind port 4 as well.</summary>
-    private static TestSwitch WithPort4Blocked()
-    {
-        TestSwitch sut = Create();
-        Hear(sut, 35);
-        Assert.Equal(
-            [PortState.StpForward, PortState.StpForward, PortState.StpForward, PortState.StpBlock], sut.Control.Ports.Descriptions.Select(port => port.State));
-        Clear(sut);
-        return sut;
-    }
-
-    /// <summary>Time passes, and the better bridge is heard on ports 1 and 4.</summary>
-    private static void Hear(TestSwitch sut, int seconds)
-    {
-        for (int i = 0; i < seconds; i++)
-        {
-            sut.Send(1, Hello(BetterBridge));
-            sut.Send(4, Hello(BetterBridge, port: 0x8002));
-            Pass(sut, 1);
-        }
-    }
-
-    private static void Pass(TestSwitch sut, int seconds)
-    {
-        for (int i = 0; i < 4 * seconds; i++)
-        {
-            sut.Time.Advance(TimeSpan.FromMilliseconds(250));
-            sut.Settle();
-        }
-        sut.Settle(); // sends what the last service wants sent
-    }
-
-    private static byte[] Hello(ulong root, ushort port = 0x8001) =>
-        Frame(new Bpdu(false, new BridgePriority(root, 0, root, port), 0, new BridgeTimes(20_000, 2000, 15_000), false, false));
-
-    private static byte[] Frame(in Bpdu bpdu)
-    {
-        byte[] frame = new byte[Bpdu.FrameLength];
-        bpdu.Encode(frame, new(0x0200_0000_00fe));
-        return frame;
-    }
-
-    /// <summary>The ports a packet came out of that was received on this one.</summary>
-    private static ushort[] Reached(TestSwitch sut, ushort inPort)
-    {
-        Clear(sut);
-        sut.Send(inPort, TestPacket.Udp(dlDst: 0xffff_ffff_ffff));
-        return [.. Enumerable.Range(1, 4).Select(port => (ushort)port).Where(port => Data(sut, port) > 0)];
-    }
-
-    /// <summary>Packets sent, BPDUs apart.</summary>
-    private static int Data(TestSwitch sut, ushort port) => sut.Received(port).Count(frame => !Bpdu.TryDecode(frame, out _));
-
-    private static void Clear(TestSwitch sut)
-    {
-        for (ushort port = 1; port <= 4; port++)
-        {
-            sut.Received(port);
-        }
-    }
-
-    private static (ushort, PortState)[] TakeReports(TestSwitch sut)
-    {
-        (ushort, PortState)[] reports = [.. sut.PortEvents.Select(e => (e.Port.Number, e.Port.State))];
-        sut.PortEvents.Clear();
-        return reports;
     }
 }

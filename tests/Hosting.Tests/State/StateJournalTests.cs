@@ -1,29 +1,15 @@
-using System.Collections.Concurrent;
-using System.Diagnostics;
-using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
 using Softswitch.Datapath.Control;
 using Softswitch.Datapath.Flows;
 using Softswitch.Hosting.Configuration;
 using Softswitch.Hosting.State;
-using Softswitch.OfAgent.Agent;
 using Softswitch.Testing;
 
 namespace Softswitch.Hosting.Tests.State;
 
-/// <summary>A switch's journal, on real files and a disk that fills up.</summary>
-public sealed class StateJournalTests : IDisposable
+/// <summary>A switch's journal, on real files.</summary>
+public sealed class StateJournalTests : JournalFolder
 {
-    private readonly string _folder = Directory.CreateTempSubdirectory("softswitch-state-").FullName;
-    private readonly ConcurrentQueue<string> _log = new();
-    private readonly TestTime _clock = new() { Wall = DateTimeOffset.UnixEpoch };
-
-    private ILogger Log => new LineLogger(_log.Enqueue);
-
-    private string JournalPath => Path.Combine(_folder, "flows.journal");
-
-    public void Dispose() => Directory.Delete(_folder, recursive: true);
-
     [Theory]
     [InlineData(1)]
     [InlineData(2)]
@@ -50,7 +36,7 @@ public sealed class StateJournalTests : IDisposable
             Assert.NotEmpty(before);
             Assert.Equal(before, TableContent.Of(next.Control));
         }
-        Assert.DoesNotContain(_log, line => line.Contains("behind", StringComparison.Ordinal) || line.Contains("cut off", StringComparison.Ordinal));
+        Assert.DoesNotContain(Lines, line => line.Contains("behind", StringComparison.Ordinal) || line.Contains("cut off", StringComparison.Ordinal));
     }
 
     [Theory]
@@ -123,83 +109,7 @@ public sealed class StateJournalTests : IDisposable
         using StateJournal again = Begin(next.Control);
         Assert.Equal(before, TableContent.Of(next.Control));
         Assert.InRange(again.Read().Bytes, 0, 200_000);
-        Assert.DoesNotContain(_log, line => line.Contains("behind", StringComparison.Ordinal));
-    }
-
-    [Fact, Trait("Ring", "peers")]
-    public void On_a_full_disk_flows_go_on_and_all_are_written_when_there_is_room()
-    {
-        Needs.Root();
-        Mount("-t", "tmpfs", "-o", "size=256k", "tmpfs", _folder);
-        try
-        {
-            SortedDictionary<(byte, ulong), string> before;
-            using (TestSwitch sut = new())
-            {
-                using StateJournal journal = Begin(sut.Control);
-                journal.Start();
-                Eventually.True(() => journal.Queue.IsOpen, "the first file is written");
-                AddFlows(sut, 100);
-                Eventually.True(() => CountWritten() == 100, "they are written");
-                Fill(Path.Combine(_folder, "others"));
-                AddFlows(sut, 1000);
-                _clock.Advance(TimeSpan.FromSeconds(1));
-                Eventually.True(() => journal.Read().IsBehind, "the disk is full");
-                Assert.Contains("space", journal.Read().Reason, StringComparison.OrdinalIgnoreCase);
-                AddFlows(sut, 1200);
-                Assert.InRange(CountWritten(), 100, 1000); // as it once was
-                File.Delete(Path.Combine(_folder, "others"));
-                Eventually.True(() => Later(() => !journal.Read().IsBehind), "it is in step again");
-                before = TableContent.Of(sut.Control);
-            }
-            Assert.Equal(1200, before.Count);
-            Assert.Single(_log, line => line.Contains("behind: ", StringComparison.Ordinal));
-            Assert.Single(_log, line => line.Contains("in step again", StringComparison.Ordinal));
-            using TestSwitch next = new();
-            using StateJournal again = Begin(next.Control);
-            Assert.Equal(before, TableContent.Of(next.Control));
-        }
-        finally
-        {
-            Run("umount", "-l", _folder);
-        }
-
-        // What the file holds by now: a record that left the queue is not in it yet.
-        int CountWritten()
-        {
-            using TestSwitch meanwhile = new();
-            string copy = Directory.CreateTempSubdirectory("softswitch-copy-").FullName;
-            File.Copy(JournalPath, Path.Combine(copy, "flows.journal"));
-            Begin(meanwhile.Control, copy).Dispose();
-            Directory.Delete(copy, recursive: true);
-            return meanwhile.Flows().Count;
-        }
-    }
-
-    [Fact, Trait("Ring", "peers")]
-    public void A_folder_that_cannot_be_written_is_refused_and_one_that_becomes_so_is_said()
-    {
-        Needs.Root();
-        Mount("-t", "tmpfs", "-o", "size=256k,ro", "tmpfs", _folder);
-        try
-        {
-            OptionException refusal = Assert.Throws<OptionException>(() => StateFolder.Open(_folder, Log));
-            Assert.Contains($"--state: '{_folder}'", refusal.Message, StringComparison.Ordinal);
-            Assert.Contains("Read-only", refusal.Message, StringComparison.Ordinal);
-            Run("mount", "-o", "remount,rw", _folder);
-            using TestSwitch sut = new();
-            using StateJournal journal = Begin(sut.Control);
-            Run("mount", "-o", "remount,ro", _folder); // before the first file is there
-            journal.Start();
-            Eventually.True(() => journal.Read().IsBehind, "it cannot be written");
-            AddFlows(sut, 10);
-            Run("mount", "-o", "remount,rw", _folder);
-            Eventually.True(() => Later(() => !journal.Read().IsBehind), "it is in step again");
-        }
-        finally
-        {
-            Run("umount", "-l", _folder);
-        }
+        Assert.DoesNotContain(Lines, line => line.Contains("behind", StringComparison.Ordinal));
     }
 
     [Fact]
@@ -234,7 +144,7 @@ public sealed class StateJournalTests : IDisposable
         using TestSwitch next = new();
         using StateJournal again = Begin(next.Control);
         Assert.Equal(10, next.Flows().Count);
-        Assert.Contains(_log, line => line.Contains($"state: {JournalPath}: cut off at {length} of {length + 4} bytes", StringComparison.Ordinal));
+        Assert.Contains(Lines, line => line.Contains($"state: {JournalPath}: cut off at {length} of {length + 4} bytes", StringComparison.Ordinal));
     }
 
     [Fact]
@@ -254,7 +164,7 @@ public sealed class StateJournalTests : IDisposable
         int left = next.Flows().Count;
         Assert.InRange(left, 1, 8);
         Assert.Equal(bytes, File.ReadAllBytes($"{JournalPath}.damaged"));
-        string warning = Assert.Single(_log, line => line.Contains("damaged at", StringComparison.Ordinal));
+        string warning = Assert.Single(Lines, line => line.Contains("damaged at", StringComparison.Ordinal));
         Assert.Contains($" of {bytes.Length} bytes: flows are as they were there. At least {9 - left} flow", warning, StringComparison.Ordinal);
         Assert.EndsWith($"added or changed later went; the file is kept as {JournalPath}.damaged", warning, StringComparison.Ordinal);
     }
@@ -264,7 +174,7 @@ public sealed class StateJournalTests : IDisposable
     [InlineData(true)]
     public void A_folder_removed_or_moved_while_the_switch_runs_is_said_and_one_made_again_has_all_flows(bool isMoved)
     {
-        string folder = Path.Combine(_folder, "state");
+        string folder = Path.Combine(Folder, "state");
         using (TestSwitch sut = new())
         {
             using StateJournal journal = Begin(sut.Control, folder);
@@ -273,16 +183,16 @@ public sealed class StateJournalTests : IDisposable
             Eventually.True(() => journal.Read().SyncedAt != null, "the first file is written");
             if (isMoved)
             {
-                Directory.Move(folder, Path.Combine(_folder, "moved"));
+                Directory.Move(folder, Path.Combine(Folder, "moved"));
             }
             else
             {
                 Directory.Delete(folder, recursive: true);
             }
-            _clock.Advance(TimeSpan.FromSeconds(1));
+            Clock.Advance(TimeSpan.FromSeconds(1));
             AddFlows(sut, 11);
             string gone = $"state: {folder}: behind: the folder or the journal in it was removed or moved";
-            Eventually.True(() => _log.Any(line => line.Contains(gone, StringComparison.Ordinal)), "it is gone");
+            Eventually.True(() => Lines.Any(line => line.Contains(gone, StringComparison.Ordinal)), "it is gone");
             Eventually.True(() => Later(() => journal.Read().Reason!.Contains("No such file", StringComparison.Ordinal)), () => journal.Read().Reason!);
             Directory.CreateDirectory(folder);
             Eventually.True(() => Later(() => !journal.Read().IsBehind), "it is in step again");
@@ -297,10 +207,10 @@ public sealed class StateJournalTests : IDisposable
     public void A_pipe_in_the_journals_place_is_refused_and_one_in_that_of_the_next_journal_makes_nobody_wait()
     {
         Run("mkfifo", JournalPath + ".new");
-        StateFolder.Open(_folder, Log).Dispose();
+        StateFolder.Open(Folder, Log).Dispose();
         Run("mkfifo", JournalPath);
         Assert.Equal(
-            $"--state: '{JournalPath}' is a pipe, not a file; move it away", Assert.Throws<OptionException>(() => StateFolder.Open(_folder, Log)).Message);
+            $"--state: '{JournalPath}' is a pipe, not a file; move it away", Assert.Throws<OptionException>(() => StateFolder.Open(Folder, Log)).Message);
     }
 
     [Fact]
@@ -317,7 +227,7 @@ public sealed class StateJournalTests : IDisposable
         {
             using StateJournal journal = Begin(sut.Control);
             journal.Start();
-            Assert.Contains(_log, line => line.Contains("6 flows cannot be restored: AllTablesFull", StringComparison.Ordinal));
+            Assert.Contains(Lines, line => line.Contains("6 flows cannot be restored: AllTablesFull", StringComparison.Ordinal));
         }
         using TestSwitch next = new();
         using StateJournal again = Begin(next.Control);
@@ -337,11 +247,11 @@ public sealed class StateJournalTests : IDisposable
             Apply(sut, mod);
             sut.Send(1, TestPacket.Tcp(), TestPacket.Tcp());
             sut.Time.Advance(TimeSpan.FromSeconds(40));
-            _clock.Advance(TimeSpan.FromSeconds(40));
+            Clock.Advance(TimeSpan.FromSeconds(40));
             Settle(sut);
         }
-        _clock.Advance(TimeSpan.FromSeconds(30));
-        _clock.Wall += TimeSpan.FromDays(1000);
+        Clock.Advance(TimeSpan.FromSeconds(30));
+        Clock.Wall += TimeSpan.FromDays(1000);
         using TestSwitch next = new();
         using StateJournal again = Begin(next.Control);
         (ulong packets, TimeSpan duration) = Assert.Single(Durations(next.Control));
@@ -358,38 +268,28 @@ public sealed class StateJournalTests : IDisposable
     [Fact]
     public void A_folder_is_one_switch_s_at_a_time_and_the_error_names_the_other()
     {
-        using StateFolder mine = StateFolder.Open(_folder, NullLogger.Instance);
-        OptionException refusal = Assert.Throws<OptionException>(() => StateFolder.Open(_folder, NullLogger.Instance));
-        Assert.Contains($"--state: '{_folder}': in use by another process (pid {Environment.ProcessId})", refusal.Message, StringComparison.Ordinal);
+        using StateFolder mine = StateFolder.Open(Folder, NullLogger.Instance);
+        OptionException refusal = Assert.Throws<OptionException>(() => StateFolder.Open(Folder, NullLogger.Instance));
+        Assert.Contains($"--state: '{Folder}': in use by another process (pid {Environment.ProcessId})", refusal.Message, StringComparison.Ordinal);
     }
 
     [Fact]
     public void A_file_that_is_none_is_kept_aside_and_one_of_another_version_refused()
     {
         File.WriteAllText(JournalPath, "what is this, that is long enough for a header?");
-        using (StateFolder folder = StateFolder.Open(_folder, Log))
+        using (StateFolder folder = StateFolder.Open(Folder, Log))
         {
             Assert.Null(folder.Content);
         }
         Assert.True(File.Exists(JournalPath + ".damaged"));
-        Assert.Contains(_log, line => line.Contains("damaged from its first bytes on", StringComparison.Ordinal));
+        Assert.Contains(Lines, line => line.Contains("damaged from its first bytes on", StringComparison.Ordinal));
         JournalFile.Create(JournalPath).Dispose();
         byte[] bytes = File.ReadAllBytes(JournalPath);
         bytes[8]++;
         BitConverter.TryWriteBytes(bytes.AsSpan(28), Crc32C.Append(Crc32C.Start, bytes.AsSpan(0, 28)));
         File.WriteAllBytes(JournalPath, bytes);
-        Assert.Contains("another version", Assert.Throws<OptionException>(() => StateFolder.Open(_folder, Log)).Message, StringComparison.Ordinal);
+        Assert.Contains("another version", Assert.Throws<OptionException>(() => StateFolder.Open(Folder, Log)).Message, StringComparison.Ordinal);
         Assert.Equal(bytes, File.ReadAllBytes(JournalPath));
-    }
-
-    private StateJournal Begin(DatapathControl control, string? folder = null) =>
-        StateJournal.Begin(control, StateFolder.Open(folder ?? _folder, Log), new StateClock(_clock, new Guid(1, 2, 3, new byte[8])), _log.Enqueue, Log);
-
-    /// <summary>The journal waits a second or ten before it tries again; its clock is ours.</summary>
-    private bool Later(Func<bool> holds)
-    {
-        _clock.Advance(TimeSpan.FromSeconds(1));
-        return holds();
     }
 
     private static void Change(TestSwitch sut, RandomMatches random, int i, bool waits = true)
@@ -402,23 +302,6 @@ public sealed class StateJournalTests : IDisposable
         {
             Settle(sut);
         }
-    }
-
-    private static void AddFlows(TestSwitch sut, int count)
-    {
-        for (int i = 0; i < count; i++)
-        {
-            FlowMod mod = TestSwitch.Flow(FlowMatch.Any with { Wildcards = FlowWildcards.All & ~FlowWildcards.InPort, InPort = (ushort)(i + 1) }, 5);
-            mod.Actions = new[] { FlowAction.Output(2) };
-            Assert.Equal(ControlError.None, Apply(sut, mod));
-        }
-    }
-
-    /// <summary>With the control lock: the journal's thread reads the tables.</summary>
-    private static ControlError Apply(TestSwitch sut, in FlowMod mod)
-    {
-        using ControlScope scope = sut.Control.Enter();
-        return sut.Control.Apply(mod);
     }
 
     private static void Settle(TestSwitch sut)
@@ -438,22 +321,6 @@ public sealed class StateJournalTests : IDisposable
     }
 
     private static string Text(SortedDictionary<(byte, ulong), string> content) => string.Join('\n', content);
-
-    private static void Fill(string path)
-    {
-        using FileStream file = new(path, FileMode.Create, FileAccess.Write, FileShare.None, bufferSize: 0);
-        try
-        {
-            for (byte[] page = new byte[4096]; ;)
-            {
-                file.Write(page);
-            }
-        }
-        catch (IOException)
-        {
-            // full
-        }
-    }
 
     /// <summary>Sees what the journal is told, one entry after the other, and what the tables are after each.</summary>
     private sealed class Witness(JournalQueue queue) : ITableObserver
@@ -475,14 +342,5 @@ public sealed class StateJournalTests : IDisposable
             _content.Remove((tableId, sequence));
             History.Add(Text(_content));
         }
-    }
-
-    private static void Mount(params string[] arguments) => Run("mount", arguments);
-
-    private static void Run(string program, params string[] arguments)
-    {
-        using Process process = Process.Start(program, arguments);
-        process.WaitForExit();
-        Assert.Equal(0, process.ExitCode);
     }
 }
