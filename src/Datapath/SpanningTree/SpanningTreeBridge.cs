@@ -2,12 +2,11 @@ namespace Softswitch.Datapath.SpanningTree;
 
 /// <summary>The spanning tree algorithm and protocol of one bridge (IEEE 802.1D-1998 §8), without sockets or clocks.</summary>
 /// <remarks>
-/// Here is what happens to it: BPDUs, time, ports that come and go (§8.7, §8.8). What it does then, procedure by procedure of §8.6,
-/// is in the other half of this class. Every call is given the present, in milliseconds of a clock that never goes back; a call of
+/// First comes what happens to it: BPDUs, time, ports that come and go (§8.7, §8.8); then what it does, by the procedures of §8.6. Every call is given the present, in milliseconds of a clock that never goes back; a call of
 /// <see cref="Advance"/> that comes late is as good as one in time. Its size depends on the ports alone, never on what is received.
 /// Threads: one at a time.
 /// </remarks>
-internal sealed partial class SpanningTreeBridge
+internal sealed class SpanningTreeBridge
 {
     private readonly ISpanningTreeOutput _output;
     private readonly BridgeTimes _ownTimes;
@@ -23,8 +22,7 @@ internal sealed partial class SpanningTreeBridge
     /// <param name="id">Bridge identifier: 16 bits of priority, then its address; no two bridges may have the same.</param>
     public SpanningTreeBridge(ulong id, BridgeTimes times, ISpanningTreeOutput output, long now)
     {
-        Id = id;
-        Root = id;
+        Paths = new PathSelection(id, _ports);
         _output = output;
         _ownTimes = times;
         _times = times;
@@ -32,31 +30,19 @@ internal sealed partial class SpanningTreeBridge
         _hello.Start(now);
     }
 
-    public ulong Id { get; }
-
-    /// <summary>The bridge taken for the root.</summary>
-    public ulong Root { get; private set; }
-
-    public uint RootPathCost { get; private set; }
-
-    /// <summary>The port towards the root; null on the root itself.</summary>
-    public BridgePort? RootPort { get; private set; }
-
-    public bool IsRoot => RootPort == null;
+    /// <summary>The root, the way to it, and the segments served.</summary>
+    public PathSelection Paths { get; }
 
     /// <summary>The times in force, which are the root's.</summary>
     public BridgeTimes Times => _times;
 
     public IReadOnlyList<BridgePort> Ports => _ports;
 
-    /// <summary>Whether the bridge serves the segment behind this port.</summary>
-    public bool IsDesignated(BridgePort port) => port.Designated.Bridge == Id && port.Designated.Port == port.Id;
-
     /// <summary>Adds a port, disabled.</summary>
     public void Add(BridgePort port)
     {
         port.State = BridgePortState.Disabled;
-        BecomeDesignated(port);
+        Paths.BecomeDesignated(port);
         _ports.Add(port);
     }
 
@@ -74,7 +60,7 @@ internal sealed partial class SpanningTreeBridge
             return;
         }
         _now = now;
-        BecomeDesignated(port);
+        Paths.BecomeDesignated(port);
         port.AcknowledgesChange = false;
         port.IsConfigurationPending = false;
         port.MessageAge.Stop();
@@ -92,16 +78,16 @@ internal sealed partial class SpanningTreeBridge
             return;
         }
         _now = now;
-        bool wasRoot = IsRoot;
-        BecomeDesignated(port);
+        bool wasRoot = Paths.IsRoot;
+        Paths.BecomeDesignated(port);
         port.AcknowledgesChange = false;
         port.IsConfigurationPending = false;
         port.MessageAge.Stop();
         port.ForwardDelay.Stop();
         SetState(port, BridgePortState.Disabled);
-        UpdateConfiguration();
+        Paths.Update();
         SelectPortStates();
-        if (IsRoot && !wasRoot)
+        if (Paths.IsRoot && !wasRoot)
         {
             BecomeRoot();
         }
@@ -116,7 +102,7 @@ internal sealed partial class SpanningTreeBridge
         }
         _now = now;
         port.PathCost = cost;
-        UpdateConfiguration();
+        Paths.Update();
         SelectPortStates();
     }
 
@@ -130,13 +116,13 @@ internal sealed partial class SpanningTreeBridge
         _now = now;
         if (bpdu.IsChangeNotice)
         {
-            if (IsDesignated(port)) // §8.7.2
+            if (Paths.IsDesignated(port)) // §8.7.2
             {
                 DetectTopologyChange();
                 AcknowledgeChange(port);
             }
         }
-        else if (bpdu.Priority.Bridge != Id || bpdu.Priority.Port != port.Id) // §9.3.4: not our own, come back
+        else if (bpdu.Priority.Bridge != Paths.Id || bpdu.Priority.Port != port.Id) // §9.3.4: not our own, come back
         {
             ReceiveConfiguration(port, bpdu);
         }
@@ -195,20 +181,20 @@ internal sealed partial class SpanningTreeBridge
     /// <summary>§8.7.1.</summary>
     private void ReceiveConfiguration(BridgePort port, in Bpdu bpdu)
     {
-        if (!Supersedes(bpdu.Priority, port))
+        if (!Paths.Supersedes(bpdu.Priority, port))
         {
-            if (IsDesignated(port))
+            if (Paths.IsDesignated(port))
             {
                 SendConfiguration(port); // §8.6.5: reply to the inferior bridge
             }
             return;
         }
-        bool wasRoot = IsRoot;
+        bool wasRoot = Paths.IsRoot;
         port.Designated = bpdu.Priority;
         port.MessageAge.Start(_now, bpdu.MessageAge);
-        UpdateConfiguration();
+        Paths.Update();
         SelectPortStates();
-        if (wasRoot && !IsRoot)
+        if (wasRoot && !Paths.IsRoot)
         {
             _hello.Stop();
             if (_isChangeDetected)
@@ -218,7 +204,7 @@ internal sealed partial class SpanningTreeBridge
                 _changeNotice.Start(_now);
             }
         }
-        if (port == RootPort)
+        if (port == Paths.RootPort)
         {
             _times = bpdu.Times.Clamp();
             SetTopologyChange(bpdu.TopologyChange);
@@ -234,11 +220,11 @@ internal sealed partial class SpanningTreeBridge
     /// <summary>§8.7.4: the neighbour has been silent for too long.</summary>
     private void ExpireMessage(BridgePort port)
     {
-        bool wasRoot = IsRoot;
-        BecomeDesignated(port);
-        UpdateConfiguration();
+        bool wasRoot = Paths.IsRoot;
+        Paths.BecomeDesignated(port);
+        Paths.Update();
         SelectPortStates();
-        if (IsRoot && !wasRoot)
+        if (Paths.IsRoot && !wasRoot)
         {
             BecomeRoot();
         }
@@ -255,10 +241,155 @@ internal sealed partial class SpanningTreeBridge
         else if (port.State == BridgePortState.Learning)
         {
             SetState(port, BridgePortState.Forwarding);
-            if (_ports.Exists(p => p.IsEnabled && IsDesignated(p)))
+            if (_ports.Exists(p => p.IsEnabled && Paths.IsDesignated(p)))
             {
                 DetectTopologyChange();
             }
+        }
+    }
+
+    /// <summary>§8.6.1: at most one configuration per hold time; what comes sooner is sent when that is over.</summary>
+    private void SendConfiguration(BridgePort port)
+    {
+        if (port.Hold.IsRunning)
+        {
+            port.IsConfigurationPending = true;
+            return;
+        }
+        int age = Paths.RootPort == null ? 0 : Paths.RootPort.MessageAge.Value(_now) + BridgeTimes.AgeIncrement;
+        if (age >= _times.MaxAge)
+        {
+            return;
+        }
+        BridgePriority claim = new(Paths.Root, Paths.RootPathCost, Paths.Id, port.Id);
+        Bpdu bpdu = new(false, claim, age, _times, _isTopologyChange, port.AcknowledgesChange);
+        port.AcknowledgesChange = false;
+        port.IsConfigurationPending = false;
+        port.Hold.Start(_now);
+        _output.Send(port, bpdu);
+    }
+
+    /// <summary>§8.6.4.</summary>
+    private void GenerateConfigurations()
+    {
+        foreach (BridgePort port in _ports)
+        {
+            if (port.IsEnabled && Paths.IsDesignated(port))
+            {
+                SendConfiguration(port);
+            }
+        }
+    }
+
+    /// <summary>§8.6.6: tells the bridge nearer to the root that the topology changed.</summary>
+    private void SendChangeNotice()
+    {
+        if (Paths.RootPort != null)
+        {
+            _output.Send(Paths.RootPort, new Bpdu { IsChangeNotice = true });
+        }
+    }
+
+    /// <summary>§8.6.11.</summary>
+    private void SelectPortStates()
+    {
+        foreach (BridgePort port in _ports)
+        {
+            bool isDesignated = Paths.IsDesignated(port);
+            if (isDesignated)
+            {
+                port.MessageAge.Stop();
+            }
+            else
+            {
+                port.IsConfigurationPending = false;
+                port.AcknowledgesChange = false;
+            }
+            if (isDesignated || port == Paths.RootPort)
+            {
+                MakeForwarding(port);
+            }
+            else
+            {
+                MakeBlocking(port);
+            }
+        }
+    }
+
+    /// <summary>§8.6.12: by way of listening and learning.</summary>
+    private void MakeForwarding(BridgePort port)
+    {
+        if (port.State == BridgePortState.Blocking)
+        {
+            SetState(port, BridgePortState.Listening);
+            port.ForwardDelay.Start(_now);
+        }
+    }
+
+    /// <summary>§8.6.13.</summary>
+    private void MakeBlocking(BridgePort port)
+    {
+        if (port.State is BridgePortState.Disabled or BridgePortState.Blocking)
+        {
+            return;
+        }
+        bool knewStations = port.State is BridgePortState.Learning or BridgePortState.Forwarding;
+        SetState(port, BridgePortState.Blocking);
+        port.ForwardDelay.Stop();
+        if (knewStations)
+        {
+            DetectTopologyChange();
+        }
+    }
+
+    /// <summary>§8.6.14: the root tells all bridges; another bridge tells the root, until it gets an acknowledgement.</summary>
+    private void DetectTopologyChange()
+    {
+        if (Paths.IsRoot)
+        {
+            SetTopologyChange(true);
+            _topologyChange.Start(_now);
+        }
+        else if (!_isChangeDetected)
+        {
+            SendChangeNotice();
+            _changeNotice.Start(_now);
+        }
+        _isChangeDetected = true;
+    }
+
+    /// <summary>§8.6.16.</summary>
+    private void AcknowledgeChange(BridgePort port)
+    {
+        port.AcknowledgesChange = true;
+        SendConfiguration(port);
+    }
+
+    /// <summary>The second part of §8.7.4 and §8.8.3: no better bridge is left.</summary>
+    private void BecomeRoot()
+    {
+        _times = _ownTimes;
+        DetectTopologyChange();
+        _changeNotice.Stop();
+        GenerateConfigurations();
+        _hello.Start(_now);
+    }
+
+    private void SetTopologyChange(bool active)
+    {
+        if (_isTopologyChange != active)
+        {
+            _isTopologyChange = active;
+            _output.OnTopologyChange(active);
+        }
+    }
+
+    private void SetState(BridgePort port, BridgePortState state)
+    {
+        if (port.State != state)
+        {
+            port.State = state;
+            _output.OnStateChanged(port);
         }
     }
 }

@@ -125,7 +125,7 @@ public sealed class BpduTests
         Assert.InRange(network.SentCount, 1, 4 * 2 * 2000);
         Assert.Equal(4, bridge.Machine.Ports.Count);
         network.Run(80); // 40 s is the oldest that anything gets
-        Assert.True(bridge.Machine.IsRoot);
+        Assert.True(bridge.Machine.Paths.IsRoot);
         network.Run(31);
         Assert.All(bridge.Machine.Ports, port => Assert.Equal(BridgePortState.Forwarding, port.State));
     }

@@ -82,7 +82,7 @@ internal sealed class BridgeNetwork
         SentCount++;
         // What is sent goes over the wire's bytes.
         byte[] frame = new byte[Bpdu.FrameLength];
-        bpdu.Encode(frame, new(from.Machine?.Id ?? 0));
+        bpdu.Encode(frame, new(from.Machine?.Paths.Id ?? 0));
         Assert.True(Bpdu.TryDecode(frame, out Bpdu received));
         _messages.Enqueue((from.SegmentOf(port), from, port, received));
     }

@@ -33,7 +33,7 @@ public sealed class RandomTopologyTests
             dead.Machine.Disable(port, network.Now);
         }
         network.Run(120);
-        AssertTree(network, seed, $"without bridge {dead.Machine.Id:x}");
+        AssertTree(network, seed, $"without bridge {dead.Machine.Paths.Id:x}");
     }
 
     private static BridgeNetwork Build(Random random)

@@ -23,8 +23,8 @@ public sealed class SpanningTreeBridgeTests
         Assert.Equal(BridgePortState.Learning, a.StateOf(0));
         network.Run(1);
         Assert.Equal(BridgePortState.Forwarding, a.StateOf(0));
-        Assert.True(a.Machine.IsRoot);
-        Assert.Equal(A, a.Machine.Root);
+        Assert.True(a.Machine.Paths.IsRoot);
+        Assert.Equal(A, a.Machine.Paths.Root);
     }
 
     [Fact]
@@ -52,12 +52,12 @@ public sealed class SpanningTreeBridgeTests
         network.Connect(4, b, c);
         network.Connect(19, a, c);
         network.Run(Converged);
-        Assert.Equal(8u, c.Machine.RootPathCost);
+        Assert.Equal(8u, c.Machine.Paths.RootPathCost);
         AssertStates(c, BridgePortState.Forwarding, BridgePortState.Blocking);
         c.Machine.SetPathCost(c.Machine.Ports[1], 2, network.Now); // the direct link became faster
         network.Run(Converged);
-        Assert.Equal(2u, c.Machine.RootPathCost);
-        Assert.Equal(c.Machine.Ports[1], c.Machine.RootPort);
+        Assert.Equal(2u, c.Machine.Paths.RootPathCost);
+        Assert.Equal(c.Machine.Ports[1], c.Machine.Paths.RootPort);
         AssertStates(b, BridgePortState.Forwarding, BridgePortState.Blocking); // the segment between them is now the other's
         TreeOracle.AssertConverged(network);
     }
@@ -68,7 +68,7 @@ public sealed class SpanningTreeBridgeTests
         BridgeNetwork network = Triangle(out _, out _, out SimulatedBridge c);
         network.Run(Converged);
         network.Cut(1);
-        Assert.Equal(c.Machine.Ports[1], c.Machine.RootPort);
+        Assert.Equal(c.Machine.Ports[1], c.Machine.Paths.RootPort);
         Assert.Equal(BridgePortState.Listening, c.StateOf(1));
         network.Run(30);
         Assert.Equal(BridgePortState.Forwarding, c.StateOf(1));
@@ -86,14 +86,14 @@ public sealed class SpanningTreeBridgeTests
         network.Run(Converged);
         a.IsDead = true;
         network.Run(17);
-        Assert.Equal(A, b.Machine.Root); // the last hello is at most two seconds old
-        Assert.Equal(A, c.Machine.Root);
+        Assert.Equal(A, b.Machine.Paths.Root); // the last hello is at most two seconds old
+        Assert.Equal(A, c.Machine.Paths.Root);
         network.Run(6);
-        Assert.Equal(B, b.Machine.Root);
-        Assert.True(b.Machine.IsRoot);
+        Assert.Equal(B, b.Machine.Paths.Root);
+        Assert.True(b.Machine.Paths.IsRoot);
         network.Run(Converged);
-        Assert.Equal(B, c.Machine.Root);
-        Assert.Equal(c.Machine.Ports[1], c.Machine.RootPort);
+        Assert.Equal(B, c.Machine.Paths.Root);
+        Assert.Equal(c.Machine.Ports[1], c.Machine.Paths.RootPort);
         Assert.Equal(BridgePortState.Forwarding, c.StateOf(1));
         a.IsDead = false;
         network.Run(Converged);
@@ -141,7 +141,7 @@ public sealed class SpanningTreeBridgeTests
         BridgePort leaf = b.AddPort(0, 10);
         // Just in time: it forwards while the silent root still counts.
         b.Machine.Enable(leaf, network.Now);
-        BridgePort rootPort = b.Machine.RootPort!;
+        BridgePort rootPort = b.Machine.Paths.RootPort!;
         for (int second = 0; second < 36; second++)
         {
             network.Run(1);
@@ -181,7 +181,7 @@ public sealed class SpanningTreeBridgeTests
         b.Machine.Receive(b.Machine.Ports[0], Claim(A, 0, A, 0x8001) with { Times = new BridgeTimes(255_000, 255_000, 255_000) }, network.Now);
         Assert.Equal(new BridgeTimes(40_000, 10_000, 30_000), b.Machine.Times);
         network.Run(60); // silent ever since
-        Assert.True(b.Machine.IsRoot);
+        Assert.True(b.Machine.Paths.IsRoot);
         Assert.Equal(new BridgeTimes(20_000, 2000, 15_000), b.Machine.Times);
     }
 
@@ -202,10 +202,10 @@ public sealed class SpanningTreeBridgeTests
     {
         BridgeNetwork network = Alone(B, out SimulatedBridge b, links: 2);
         b.Machine.Receive(b.Machine.Ports[0], Claim(A, uint.MaxValue, A, 0x8001), network.Now);
-        Assert.Equal(uint.MaxValue, b.Machine.RootPathCost);
+        Assert.Equal(uint.MaxValue, b.Machine.Paths.RootPathCost);
         b.Machine.Receive(b.Machine.Ports[1], Claim(A, 5, A, 0x8002), network.Now);
-        Assert.Equal(15u, b.Machine.RootPathCost);
-        Assert.Equal(b.Machine.Ports[1], b.Machine.RootPort);
+        Assert.Equal(15u, b.Machine.Paths.RootPathCost);
+        Assert.Equal(b.Machine.Ports[1], b.Machine.Paths.RootPort);
     }
 
     [Fact]
@@ -214,7 +214,7 @@ public sealed class SpanningTreeBridgeTests
         BridgeNetwork network = Alone(B, out SimulatedBridge b, links: 2);
         b.Machine.Receive(b.Machine.Ports[0], Claim(A, 0, A, 0x8002), network.Now);
         b.Machine.Receive(b.Machine.Ports[1], Claim(A, 0, A, 0x8001), network.Now);
-        Assert.Equal(b.Machine.Ports[1], b.Machine.RootPort);
+        Assert.Equal(b.Machine.Ports[1], b.Machine.Paths.RootPort);
     }
 
     [Fact]
@@ -233,11 +233,11 @@ public sealed class SpanningTreeBridgeTests
     {
         BridgeNetwork network = Triangle(out _, out SimulatedBridge b, out _);
         network.Run(Converged);
-        b.Machine.Remove(b.Machine.RootPort!, network.Now);
+        b.Machine.Remove(b.Machine.Paths.RootPort!, network.Now);
         Assert.Single(b.Machine.Ports);
         network.Run(60);
-        Assert.Equal(A, b.Machine.Root);
-        Assert.Equal(20u, b.Machine.RootPathCost); // by way of the third
+        Assert.Equal(A, b.Machine.Paths.Root);
+        Assert.Equal(20u, b.Machine.Paths.RootPathCost); // by way of the third
     }
 
     private static Bpdu Claim(ulong root, uint cost, ulong bridge, ushort port) =>

@@ -71,7 +71,7 @@ public sealed class SpanningTreeSwitchTests : IDisposable
     public void A_datapath_id_of_zero_gives_way_to_the_first_ports_address()
     {
         using TestSwitch sut = new(2, new DatapathOptions { DatapathId = 0xabcd_0000_0000_0000, SpanningTree = new SpanningTreeOptions { Priority = 0x1000 } });
-        Assert.Equal(0x1000_0200_0000_ff01UL, sut.Control.Bridge!.Id);
+        Assert.Equal(0x1000_0200_0000_ff01UL, sut.Control.Bridge!.Paths.Id);
     }
 
     [Fact]
@@ -79,8 +79,8 @@ public sealed class SpanningTreeSwitchTests : IDisposable
     {
         _sut.Add(FlowMatch.Any, 1, FlowAction.Output(PortNumber.Controller), FlowAction.Output(PortNumber.All));
         _sut.Send(2, Hello(BetterBridge), TestPacket.Udp(), Hello(BetterBridge));
-        Assert.Equal(BetterBridge, _sut.Control.Bridge!.Root);
-        Assert.Equal(2, _sut.Control.Bridge.RootPort!.Number);
+        Assert.Equal(BetterBridge, _sut.Control.Bridge!.Paths.Root);
+        Assert.Equal(2, _sut.Control.Bridge.Paths.RootPort!.Number);
         Assert.Single(_sut.PacketIns);
         Assert.Equal(1UL, Assert.Single(_sut.Flows()).Packets);
         Assert.True(_sut.Control.Ports.TryRead(2, out PortStatistics statistics));
@@ -283,10 +283,10 @@ public sealed class SpanningTreeSwitchTests : IDisposable
         _sut.Configure(1, PortConfig.NoReceive, PortConfig.NoReceive);
         _sut.Configure(2, PortConfig.NoReceiveStp, PortConfig.NoReceiveStp);
         _sut.Send(2, Hello(BetterBridge));
-        Assert.True(_sut.Control.Bridge!.IsRoot);
+        Assert.True(_sut.Control.Bridge!.Paths.IsRoot);
         Assert.Equal(1, _sut.Control.Accounts.ReadDrops(DropReason.IngressClosed));
         _sut.Send(1, Hello(BetterBridge), TestPacket.Udp());
-        Assert.Equal(1, _sut.Control.Bridge.RootPort!.Number);
+        Assert.Equal(1, _sut.Control.Bridge.Paths.RootPort!.Number);
         Assert.Equal(2, _sut.Control.Accounts.ReadDrops(DropReason.IngressClosed));
         Assert.Empty(_sut.PacketIns);
     }
@@ -329,9 +329,9 @@ public sealed class SpanningTreeSwitchTests : IDisposable
         _sut.AddPort(5);
         Assert.Equal([(5, PortState.StpListen)], TakeReports(_sut));
         _sut.Send(5, Hello(BetterBridge));
-        Assert.Equal(5, _sut.Control.Bridge!.RootPort!.Number);
+        Assert.Equal(5, _sut.Control.Bridge!.Paths.RootPort!.Number);
         Assert.Equal(ControlError.None, _sut.Control.Ports.Remove(5));
-        Assert.True(_sut.Control.Bridge.IsRoot);
+        Assert.True(_sut.Control.Bridge.Paths.IsRoot);
         Assert.Equal(4, _sut.Control.Bridge.Ports.Count);
         Pass(_sut, 5);
     }
@@ -364,7 +364,7 @@ public sealed class SpanningTreeSwitchTests : IDisposable
             Assert.True(_sut[1].TryInject(inferior));
         }
         _sut.Send(2, Hello(BetterBridge));
-        Assert.Equal(2, _sut.Control.Bridge!.RootPort!.Number);
+        Assert.Equal(2, _sut.Control.Bridge!.Paths.RootPort!.Number);
         Assert.Equal(500 - BpduExchange.MaxWaitingPerPort, _sut.Control.Accounts.ReadDrops(DropReason.BpduQueueFull));
         _sut.Send(1, inferior);
         Assert.Equal(500 - BpduExchange.MaxWaitingPerPort, _sut.Control.Accounts.ReadDrops(DropReason.BpduQueueFull));
@@ -388,7 +388,7 @@ public sealed class SpanningTreeSwitchTests : IDisposable
         sut.Send(1, Hello(BetterBridge));
         Assert.Equal(98, sut.Control.Accounts.ReadDrops(DropReason.PacketInQueueFull));
         Assert.Equal(room, sut.PacketIns.Count);
-        Assert.Equal(1, sut.Control.Bridge!.RootPort!.Number);
+        Assert.Equal(1, sut.Control.Bridge!.Paths.RootPort!.Number);
         Pass(sut, 1);
         Assert.Contains(sut.Received(2), frame => Bpdu.TryDecode(frame, out Bpdu bpdu) && bpdu.Priority.Root == BetterBridge);
     }
@@ -417,7 +417,7 @@ public sealed class SpanningTreeSwitchTests : IDisposable
         for (ushort port = 4; port >= 1; port--)
         {
             sut.Send(port, Hello(BetterBridge, port));
-            Assert.Equal(port, sut.Control.Bridge!.RootPort!.Number);
+            Assert.Equal(port, sut.Control.Bridge!.Paths.RootPort!.Number);
         }
     }
 }

@@ -9,7 +9,7 @@ internal static class TreeOracle
     public static HashSet<BridgePort> ForwardingPorts(BridgeNetwork network)
     {
         var segments = network.Segments.Select(ends => ends.Where(end => end.Port.IsEnabled && !end.Bridge.IsDead).ToList()).ToList();
-        var root = network.Bridges.ToDictionary(b => b, b => b.Machine.Id);
+        var root = network.Bridges.ToDictionary(b => b, b => b.Machine.Paths.Id);
         var cost = network.Bridges.ToDictionary(b => b, _ => 0UL);
         // Bellman and Ford: the lowest identifier within reach, then the cheapest way to it.
         for (int round = 0; round < 2 * network.Bridges.Count; round++)
@@ -29,18 +29,18 @@ internal static class TreeOracle
         {
             if (segments[s].Count > 0)
             {
-                designated[s] = segments[s].MinBy(end => (cost[end.Bridge], end.Bridge.Machine.Id, end.Port.Id));
+                designated[s] = segments[s].MinBy(end => (cost[end.Bridge], end.Bridge.Machine.Paths.Id, end.Port.Id));
             }
         }
         HashSet<BridgePort> forwarding = [.. designated.Values.Select(end => end.Port)];
-        foreach (SimulatedBridge bridge in network.Bridges.Where(b => !b.IsDead && root[b] != b.Machine.Id))
+        foreach (SimulatedBridge bridge in network.Bridges.Where(b => !b.IsDead && root[b] != b.Machine.Paths.Id))
         {
             BridgePort rootPort = bridge.Machine.Ports
                 .Where(port => port.IsEnabled && designated[bridge.SegmentOf(port)].Bridge != bridge)
                 .MinBy(port =>
                 {
                     (SimulatedBridge far, BridgePort farPort) = designated[bridge.SegmentOf(port)];
-                    return (cost[far] + port.PathCost, far.Machine.Id, farPort.Id, port.Id);
+                    return (cost[far] + port.PathCost, far.Machine.Paths.Id, farPort.Id, port.Id);
                 })!;
             forwarding.Add(rootPort);
         }
@@ -56,7 +56,7 @@ internal static class TreeOracle
             foreach (BridgePort port in bridge.Machine.Ports.Where(port => port.IsEnabled))
             {
                 BridgePortState state = expected.Contains(port) ? BridgePortState.Forwarding : BridgePortState.Blocking;
-                Assert.True(port.State == state, $"bridge {bridge.Machine.Id:x}, port {port.Number}: {port.State} instead of {state}");
+                Assert.True(port.State == state, $"bridge {bridge.Machine.Paths.Id:x}, port {port.Number}: {port.State} instead of {state}");
             }
         }
     }
