@@ -47,43 +47,50 @@ namespace Softswitch.Ports.AfPacket;
 /// </para>
 /// <para>References: packet(7); Documentation/networking/packet_mmap.rst; net/packet/af_packet.c.</para>
 /// </remarks>
-internal sealed partial class AfPacketPort : IPortDevice, INetworkInterface, IDeviceHandover
+internal sealed class AfPacketPort : IPortDevice, INetworkInterface, IDeviceHandover
 {
+    /// <summary>What an offer of this backend is called.</summary>
+    public const string OfferKind = "packet";
+
+    // Sender and lock; then the rings.
+    private const int FixedDescriptors = 2;
+
     private readonly Lock _sync = new();
-    private readonly string _port;
     private readonly LinuxInterface _interface;
     private readonly InterfaceLock _lock;
     private readonly LinkDrops _unsent;
     private readonly AfPacketQueue _queue;
-    private readonly RingDemand _demand;
+    private readonly PortRings _rings;
     private readonly NamespaceShared<RingGrower>.Lease _grower;
     private readonly int _sender;
     private readonly string _reason;
-    private long _ringDrops;
     private long _transmitDropped;
-    private bool _isOurs;
     private bool _disposed;
 
     /// <param name="parts">This one's from now on.</param>
-    private AfPacketPort(Parts parts, string reason, bool isOurs = true)
+    private AfPacketPort(AfPacketParts parts, string reason, bool isOurs = true)
     {
-        _port = parts.Port;
-        _isOurs = isOurs;
         _interface = parts.Device;
         _lock = parts.Lock!;
         _unsent = parts.Unsent!;
         _grower = parts.Grower!;
         _sender = parts.Sender;
-        _demand = new RingDemand(_grower.Value.Wake, parts.Time);
-        _queue = new AfPacketQueue(_sender, _interface, _demand, parts.Counts, parts.Receive[0], parts.Transmit);
+        RingDemand demand = new(_grower.Value.Wake, parts.Time);
+        _queue = new AfPacketQueue(_sender, _interface, demand, parts.Counts, parts.Receive[0], parts.Transmit);
         if (parts.Receive is [_, ReceiveRing next])
         {
             _queue.MoveTo(next);
         }
-        _rings.AddRange(parts.Rings);
+        _rings = new PortRings(parts.Port, _interface, _queue, demand, parts.Rings, isOurs);
         Queues = [_queue];
         _reason = reason;
-        _grower.Value.Add(this);
+        _grower.Value.Add(_rings);
+    }
+
+    public event Action<string?>? Changed
+    {
+        add => _rings.Changed += value;
+        remove => _rings.Changed -= value;
     }
 
     public string Name => _interface.Name;
@@ -132,7 +139,7 @@ internal sealed partial class AfPacketPort : IPortDevice, INetworkInterface, IDe
         {
             throw new PortException($"{port}: {RingSlots.Rule}");
         }
-        Parts parts = new(port, LinuxInterface.Open(port, interfaceName)) { Time = options.TimeProvider };
+        AfPacketParts parts = new(port, LinuxInterface.Open(port, interfaceName)) { Time = options.TimeProvider };
         try
         {
             LinuxInterface device = parts.Device;
@@ -159,6 +166,158 @@ internal sealed partial class AfPacketPort : IPortDevice, INetworkInterface, IDe
         }
     }
 
+    /// <summary>Goes on with the sockets of another process once it is told to: <see cref="IDeviceHandover.Adopt"/>.</summary>
+    /// <param name="offer">As <see cref="Offer"/> made it, in the interface's network namespace. Its descriptors stay the caller's if
+    /// this throws.</param>
+    /// <exception cref="PortException">The interface is not here, or the system refuses.</exception>
+    /// <exception cref="InvalidDataException">It makes no sense.</exception>
+    public static AfPacketPort Take(string port, DeviceOffer offer)
+    {
+        using BinaryReader record = offer.ReadRecord();
+        AfPacketParts parts = new(port, LinuxInterface.Find(port, record.ReadInt32()));
+        try
+        {
+            parts.Device.RestoreFound(record.ReadBoolean(), wasChanged: false);
+            string reason = record.ReadString();
+            int receive = record.ReadByte();
+            bool hasTransmit = record.ReadBoolean();
+            int wanted = FixedDescriptors + receive + (hasTransmit ? 1 : 0);
+            if (receive is not (1 or 2) || offer.Descriptors.Count != wanted)
+            {
+                throw new InvalidDataException($"it comes with {offer.Descriptors.Count} descriptors in place of {wanted}");
+            }
+            for (int i = 0; i < receive; i++)
+            {
+                parts.Receive.Add(ReceiveRing.Take(port, offer.Descriptors[FixedDescriptors + i], RingSize.Read(record), parts.Counts));
+            }
+            parts.Transmit = hasTransmit ? TransmitRing.Take(port, offer.Descriptors[^1], RingSize.Read(record)) : null;
+            parts.Share();
+            parts.Sender = offer.Descriptors[0];
+            parts.Lock = InterfaceLock.Of(offer.Descriptors[1]);
+            return new AfPacketPort(parts, reason, isOurs: false);
+        }
+        catch
+        {
+            parts.Forget();
+            throw;
+        }
+    }
+
+    public PortLink ReadLink() => _interface.ReadLink();
+
+    public PortCounters ReadCounters()
+    {
+        lock (_sync)
+        {
+            if (!_disposed)
+            {
+                // What the kernel said it dropped, it gave back.
+                _transmitDropped = Math.Max(_transmitDropped, _unsent.Read() - _queue.GivenBack);
+            }
+            return new PortCounters
+            {
+                ReceiveDropped = _rings.Drops + Volatile.Read(ref _queue.Counts.Dropped),
+                ReceiveErrors = Volatile.Read(ref _queue.Counts.Errors),
+                TransmitErrors = _queue.TransmitErrors,
+                TransmitDropped = _transmitDropped,
+            };
+        }
+    }
+
+    /// <summary>Sets the interface up or down; what it was when the port was opened is restored on dispose.</summary>
+    public void SetAdministrativeState(bool up) => _interface.SetUp(up);
+
+    public DeviceOffer Offer()
+    {
+        _rings.Hold();
+        IReadOnlyList<ReceiveRing> receive = _queue.ReceiveRings;
+        TransmitRing? transmit = _queue.LastTransmit;
+        using DeviceRecord record = new();
+        record.Write(_interface.Index);
+        record.Write(_interface.WasUp);
+        record.Write(_reason);
+        record.Write((byte)receive.Count);
+        record.Write(transmit != null);
+        List<int> descriptors = [_sender, _lock.Descriptor];
+        foreach (ReceiveRing ring in receive)
+        {
+            ring.Size.Write(record);
+            descriptors.Add(ring.Socket);
+        }
+        if (transmit != null)
+        {
+            transmit.Size.Write(record);
+            descriptors.Add(transmit.Socket);
+        }
+        return new DeviceOffer(OfferKind, record.ToArray(), descriptors);
+    }
+
+    public void SaveState(BinaryWriter state)
+    {
+        _ = ReadCounters();
+        lock (_sync)
+        {
+            _queue.Save(state);
+            state.Write(_rings.Drops);
+            state.Write(_transmitDropped);
+            _unsent.Save(state);
+            _interface.SaveFound(state);
+        }
+    }
+
+    public void Resume()
+    {
+        _rings.Resume();
+        _grower.Value.Wake();
+    }
+
+    public void Yield() => _rings.IsOurs = false;
+
+    public void Adopt(BinaryReader state)
+    {
+        lock (_sync)
+        {
+            _queue.Restore(state);
+            _rings.Drops = state.ReadInt64();
+            _transmitDropped = state.ReadInt64();
+            _unsent.Restore(state);
+            _interface.RestoreFound(state);
+            _lock.Own();
+            _rings.IsOurs = true;
+        }
+        _grower.Value.Wake(); // the worker may be between two rings
+    }
+
+    public void Dispose()
+    {
+        _grower.Value.Remove(_rings);
+        lock (_sync)
+        {
+            if (_disposed)
+            {
+                return;
+            }
+            _disposed = true;
+            if (_rings.IsOurs)
+            {
+                // Close would do it, but not while a child of this process, between fork and exec, still has the descriptor.
+                SetPromiscuous(PACKET_DROP_MEMBERSHIP, _sender, _interface.Index);
+            }
+            else
+            {
+                _interface.Leave();
+                _lock.Leave();
+            }
+        }
+        _rings.Close();
+        _queue.Bursts?.Dispose();
+        _ = Libc.close(_sender);
+        _unsent.Dispose();
+        _interface.Dispose();
+        _lock.Dispose();
+        _grower.Dispose();
+    }
+
     /// <summary>A ring that may grow where the kernel can do that; else one of the size to which it would have grown.</summary>
     private static ReceiveRing OpenFirst(string port, int index, AfPacketOptions options, ReceiveCounts counts)
     {
@@ -172,135 +331,6 @@ internal sealed partial class AfPacketPort : IPortDevice, INetworkInterface, IDe
             ring.Dispose();
         }
         return ReceiveRing.Open(port, index, options.ReceiveSlots is { } slots ? RingSize.Fixed(slots) : RingSize.OfReceive(RingSize.LastStep), counts);
-    }
-
-    public PortLink ReadLink() => _interface.ReadLink();
-
-    public PortCounters ReadCounters()
-    {
-        lock (_sync)
-        {
-            if (!_disposed)
-            {
-                foreach (ReceiveRing ring in _rings.OfType<ReceiveRing>())
-                {
-                    _ringDrops += TakeDrops(ring.Socket);
-                }
-                // What the kernel said it dropped, it gave back.
-                _transmitDropped = Math.Max(_transmitDropped, _unsent.Read() - _queue.GivenBack);
-            }
-            return new PortCounters
-            {
-                ReceiveDropped = _ringDrops + Volatile.Read(ref _queue.Counts.Dropped),
-                ReceiveErrors = Volatile.Read(ref _queue.Counts.Errors),
-                TransmitErrors = _queue.TransmitErrors,
-                TransmitDropped = _transmitDropped,
-            };
-        }
-    }
-
-    /// <summary>Sets the interface up or down; what it was when the port was opened is restored on dispose.</summary>
-    public void SetAdministrativeState(bool up) => _interface.SetUp(up);
-
-    public void Dispose()
-    {
-        _grower.Value.Remove(this);
-        lock (_growing)
-        {
-            Close();
-        }
-    }
-
-    private void Close()
-    {
-        lock (_sync)
-        {
-            if (_disposed)
-            {
-                return;
-            }
-            _disposed = true;
-            if (_isOurs)
-            {
-                // Close would do it, but not while a child of this process, between fork and exec, still has the descriptor.
-                SetPromiscuous(PACKET_DROP_MEMBERSHIP, _sender, _interface.Index);
-            }
-            else
-            {
-                _interface.Leave();
-                _lock.Leave();
-            }
-            _rings.ForEach(ring => ring.Dispose());
-            _queue.Bursts?.Dispose();
-            _ = Libc.close(_sender);
-            _unsent.Dispose();
-            _interface.Dispose();
-            _lock.Dispose();
-            _grower.Dispose();
-        }
-    }
-
-    /// <summary>The parts of a port while it is being opened.</summary>
-    private sealed class Parts(string port, LinuxInterface device)
-    {
-        public string Port => port;
-
-        public LinuxInterface Device { get; } = device;
-
-        public TimeProvider Time { get; init; } = TimeProvider.System;
-
-        public InterfaceLock? Lock { get; set; }
-
-        public LinkDrops? Unsent { get; private set; }
-
-        public int Sender { get; set; } = -1;
-
-        public ReceiveCounts Counts { get; } = new();
-
-        /// <summary>One, or two between which the worker moves.</summary>
-        public List<ReceiveRing> Receive { get; set; } = [];
-
-        public TransmitRing? Transmit { get; set; }
-
-        public NamespaceShared<RingGrower>.Lease? Grower { get; private set; }
-
-        public IEnumerable<SlotRing> Rings => Transmit == null ? Receive : [.. Receive, Transmit];
-
-        /// <summary>What ports of a network namespace have in common.</summary>
-        public void Share()
-        {
-            Unsent = new LinkDrops(port, Device.Index, countsQueue: true);
-            Grower = RingGrower.Take();
-        }
-
-        /// <summary>The port is not made.</summary>
-        public void Close()
-        {
-            foreach (SlotRing ring in Rings)
-            {
-                ring.Dispose();
-            }
-            if (Sender >= 0)
-            {
-                _ = Libc.close(Sender);
-            }
-            Unsent?.Dispose();
-            Grower?.Dispose();
-            Lock?.Dispose();
-            Device.Dispose();
-        }
-
-        /// <summary>Opening failed, and the descriptors stay the caller's.</summary>
-        public void Forget()
-        {
-            foreach (SlotRing ring in Rings)
-            {
-                ring.Unmap();
-            }
-            Unsent?.Dispose();
-            Grower?.Dispose();
-            Device.Dispose();
-        }
     }
 }
 

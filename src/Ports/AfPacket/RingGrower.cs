@@ -13,7 +13,7 @@ internal sealed class RingGrower : IDisposable
     private static readonly NamespaceShared<RingGrower> Shared = new(() => new RingGrower());
 
     private readonly Lock _lock = new();
-    private readonly List<AfPacketPort> _ports = [];
+    private readonly List<PortRings> _ports = [];
     private readonly AutoResetEvent _woken = new(initialState: false);
     private volatile bool _stopped;
 
@@ -25,19 +25,19 @@ internal sealed class RingGrower : IDisposable
     /// <summary>A port has something to do. Neither waits nor allocates.</summary>
     public void Wake() => _woken.Set();
 
-    public void Add(AfPacketPort port)
+    public void Add(PortRings rings)
     {
         lock (_lock)
         {
-            _ports.Add(port);
+            _ports.Add(rings);
         }
     }
 
-    public void Remove(AfPacketPort port)
+    public void Remove(PortRings rings)
     {
         lock (_lock)
         {
-            _ports.Remove(port);
+            _ports.Remove(rings);
         }
     }
 
@@ -58,15 +58,15 @@ internal sealed class RingGrower : IDisposable
             {
                 return;
             }
-            AfPacketPort[] ports;
+            PortRings[] ports;
             lock (_lock)
             {
                 ports = [.. _ports];
             }
             pause = Timeout.Infinite;
-            foreach (AfPacketPort port in ports)
+            foreach (PortRings rings in ports)
             {
-                int wanted = port.Grow();
+                int wanted = rings.Grow();
                 pause = wanted == Timeout.Infinite ? pause : pause == Timeout.Infinite ? wanted : Math.Min(pause, wanted);
             }
         }

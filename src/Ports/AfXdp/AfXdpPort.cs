@@ -1,7 +1,6 @@
 using Softswitch.Datapath.Headers;
 using Softswitch.Datapath.Packets;
 using Softswitch.Datapath.Ports;
-using Softswitch.Ports.AfPacket;
 using Softswitch.Ports.Linux;
 using Softswitch.Ports.Linux.Interfaces;
 using Softswitch.Ports.Linux.Memory;
@@ -32,45 +31,56 @@ namespace Softswitch.Ports.AfXdp;
 /// </para>
 /// <para>
 /// Left as found. The program is held by a link (<see cref="XdpProgram"/>), promiscuous mode by a socket: a killed process leaves neither. The
-/// VLAN offload it leaves off is switched on by the next one (<see cref="VlanOffload"/>). Parts that are handed over stay as they are.
+/// VLAN offload it leaves off is switched on by the next one (<see cref="VlanOffload"/>).
+/// </para>
+/// <para>
+/// Handed over, sockets, program, promiscuous mode, lock and ledger are the other process's as they are. The kernel has pinned the frames and knows them by their
+/// offsets, so a process that maps the same memory, wherever, goes on with the same rings.
+/// </para>
+/// <para>
+/// Where a ring stands is in the ring: while workers are stopped we have submitted all that we reserved, and released all that we read. Which frames the socket has is in the
+/// ledger. All others are free in the other process: whatever they held here was sent along or is done with.
 /// </para>
 /// <para>References: Documentation/networking/af_xdp.rst; net/xdp/xsk.c; drivers/net/veth.c.</para>
 /// </remarks>
-internal sealed unsafe partial class AfXdpPort : IPortDevice, INetworkInterface
+internal sealed class AfXdpPort : IPortDevice, INetworkInterface, IDeviceHandover
 {
+    /// <summary>What an offer of this backend is called.</summary>
+    public const string OfferKind = "xdp";
+
+    // Beside the sockets: promiscuous mode and segments, lock, map, link, ledger.
+    private const int OtherDescriptors = 5;
+
     private readonly Lock _lock = new();
-    private readonly LinuxInterface _interface;
-    private readonly Parts _parts;
-    private readonly AfXdpOptions _options;
+    private readonly AfXdpParts _parts;
     private PortCounters _last;
     private bool _disposed;
 
-    private AfXdpPort(LinuxInterface device, Parts parts, AfXdpOptions options, bool mayBePartial, string backend)
+    /// <param name="parts">All of them; this one's from now on.</param>
+    private AfXdpPort(AfXdpParts parts)
     {
-        _options = options;
-        HighestMtu = parts.Sockets[0].LongestPayload;
-        HidesPartialChecksums = mayBePartial;
-        _interface = device;
         _parts = parts;
+        HighestMtu = parts.Sockets[0].LongestPayload;
         Queues = [.. parts.Sockets.Select(socket => socket.Queue)];
-        Backend = backend;
     }
 
-    public string Name => _interface.Name;
+    public string Name => _parts.Device.Name;
 
-    public string Backend { get; }
+    public string Backend => _parts.Backend;
 
-    public MacAddress HardwareAddress => _interface.HardwareAddress;
+    public MacAddress HardwareAddress => _parts.Device.HardwareAddress;
 
     public INetworkInterface Interface => this;
 
-    public int InterfaceIndex => _interface.Index;
+    public IDeviceHandover Handover => this;
 
-    public bool HasInterface => _interface.Exists;
+    public int InterfaceIndex => _parts.Device.Index;
+
+    public bool HasInterface => _parts.Device.Exists;
 
     public int HighestMtu { get; }
 
-    public bool HidesPartialChecksums { get; }
+    public bool HidesPartialChecksums => _parts.HidesPartialChecksums;
 
     public bool IsLinkAnnounced => true;
 
@@ -92,21 +102,20 @@ internal sealed unsafe partial class AfXdpPort : IPortDevice, INetworkInterface
     /// <exception cref="PortException">The interface does not exist, is not Ethernet, is taken or unfit, or the system refuses.</exception>
     public static AfXdpPort Open(string port, string interfaceName, FramePool pool, AfXdpOptions? options = null)
     {
-        options ??= new AfXdpOptions();
-        LinuxInterface device = LinuxInterface.Open(port, interfaceName);
-        var parts = new Parts();
+        var parts = new AfXdpParts(LinuxInterface.Open(port, interfaceName)) { Options = options ?? new AfXdpOptions() };
         try
         {
-            if (device.HardwareType != ARPHRD_ETHER)
+            if (parts.Device.HardwareType != ARPHRD_ETHER)
             {
-                throw new PortException($"{port}: interface {interfaceName} is not Ethernet (hardware type {device.HardwareType})");
+                throw new PortException($"{port}: interface {interfaceName} is not Ethernet (hardware type {parts.Device.HardwareType})");
             }
-            parts.Lock = InterfaceLock.Take(port, device);
-            return SetUp(port, device, parts, pool, options);
+            parts.Lock = InterfaceLock.Take(port, parts.Device);
+            AfXdpOpening.SetUp(port, parts, pool);
+            return new AfXdpPort(parts);
         }
         catch (Exception e)
         {
-            Close(device, parts);
+            parts.Close();
             if (e is PortException or SystemCallException && parts.Lock != null)
             {
                 throw new PortException($"{(e is PortException ? string.Empty : $"{port}: ")}{e.Message}; packet:{interfaceName} does without AF_XDP", e);
@@ -115,7 +124,29 @@ internal sealed unsafe partial class AfXdpPort : IPortDevice, INetworkInterface
         }
     }
 
-    public PortLink ReadLink() => _interface.ReadLink();
+    /// <summary>Goes on with the sockets of another process once it is told to: <see cref="IDeviceHandover.Adopt"/>.</summary>
+    /// <param name="port">What errors call the port.</param>
+    /// <param name="pool">In the other process's memory, of which nothing is free yet.</param>
+    /// <param name="offer">As <see cref="Offer"/> made it, in the interface's network namespace. Its descriptors stay the caller's if this throws.</param>
+    /// <exception cref="PortException">The interface is not here, the pool is another, or the system refuses.</exception>
+    /// <exception cref="InvalidDataException">It makes no sense.</exception>
+    public static AfXdpPort Take(string port, FramePool pool, DeviceOffer offer)
+    {
+        using BinaryReader record = offer.ReadRecord();
+        var parts = new AfXdpParts(LinuxInterface.Find(port, record.ReadInt32()));
+        try
+        {
+            Take(port, parts, pool, offer.Descriptors, record);
+            return new AfXdpPort(parts);
+        }
+        catch (Exception e)
+        {
+            parts.Forget();
+            throw e is SystemCallException ? new PortException($"{port}: {e.Message}", e) : e;
+        }
+    }
+
+    public PortLink ReadLink() => _parts.Device.ReadLink();
 
     public PortCounters ReadCounters()
     {
@@ -138,7 +169,69 @@ internal sealed unsafe partial class AfXdpPort : IPortDevice, INetworkInterface
     }
 
     /// <summary>Sets the interface up or down; what it was when the port was opened is restored on dispose.</summary>
-    public void SetAdministrativeState(bool up) => _interface.SetUp(up);
+    public void SetAdministrativeState(bool up) => _parts.Device.SetUp(up);
+
+    public DeviceOffer Offer()
+    {
+        FramePool pool = _parts.Ledgers[0].Pool;
+        if (pool.MemoryDescriptor < 0)
+        {
+            throw new NotSupportedException(
+                $"AF_XDP port {Name}: this switch was started without such a port, and its frames are in memory that no other process can map");
+        }
+        if (_parts.Sockets.Count + OtherDescriptors > DeviceOffer.MostDescriptors)
+        {
+            throw new NotSupportedException($"AF_XDP port {Name}: {_parts.Sockets.Count} queues are more than can be handed over");
+        }
+        using DeviceRecord record = new();
+        record.Write(InterfaceIndex);
+        record.Write(pool.FrameCount);
+        record.Write(pool.FrameSize);
+        record.Write(_parts.Options.ReceiveSlots);
+        record.Write(_parts.Options.TransmitSlots);
+        record.Write(_parts.Program!.IsNative);
+        record.Write(HidesPartialChecksums);
+        record.Write(_parts.VlanOffload!.HidesTags);
+        record.Write(Backend);
+        foreach (AfXdpSocket socket in _parts.Sockets)
+        {
+            record.Write(socket.Binding.IsZeroCopy);
+            record.Write(socket.Binding.IsMultiBuffer);
+        }
+        (int map, int link) = _parts.Program!.Descriptors;
+        return new DeviceOffer(
+            OfferKind,
+            record.ToArray(),
+            [_parts.Promiscuous, _parts.Lock!.Descriptor, map, link, _parts.LedgerMemory!.Descriptor, .. _parts.Sockets.Select(socket => socket.Descriptor)]);
+    }
+
+    public void SaveState(BinaryWriter state)
+    {
+        _parts.Device.SaveFound(state);
+        state.Write(_parts.VlanOffload!.IsOwed);
+        _parts.Sockets.ForEach(socket => socket.Queue.Save(state));
+    }
+
+    public void Yield()
+    {
+        lock (_lock)
+        {
+            _parts.Share(true);
+            _parts.VlanOffload!.IsOwed = false;
+        }
+    }
+
+    public void Adopt(BinaryReader state)
+    {
+        lock (_lock)
+        {
+            _parts.Device.RestoreFound(state);
+            _parts.VlanOffload!.IsOwed = state.ReadBoolean();
+            _parts.Sockets.ForEach(socket => socket.Queue.Restore(state));
+            _parts.Lock!.Own();
+            _parts.Share(false);
+        }
+    }
 
     public void Dispose()
     {
@@ -147,210 +240,44 @@ internal sealed unsafe partial class AfXdpPort : IPortDevice, INetworkInterface
             if (!_disposed)
             {
                 _disposed = true;
-                Close(_interface, _parts);
+                _parts.Close();
             }
         }
     }
 
-    private static AfXdpPort SetUp(string port, LinuxInterface device, Parts parts, FramePool pool, AfXdpOptions options)
+    private static void Take(string port, AfXdpParts parts, FramePool pool, IReadOnlyList<int> descriptors, BinaryReader record)
     {
-        int queues = CheckFit(port, device, pool, options);
-        string driver = EthtoolDevice.ReadDriver(device, out bool isHardware);
-        VlanOffload.Recover(device);
-        parts.VlanOffload = VlanOffload.SwitchOff(device);
-        parts.Program = XdpProgram.Attach(port, device, options.Mode, queues);
-        // A card finishes checksums as it sends, and so does a virtual card's driver (virtio_net) that runs the program itself.
-        bool mayBePartial = !isHardware || !parts.Program.IsNative;
-        parts.Promiscuous = OpenPromiscuous(port, device.Index);
-        UmemCopying copying = !parts.Program.IsNative ? UmemCopying.Copy
-            : isHardware ? UmemCopying.ZeroCopyIfPossible
-            : UmemCopying.CopyUnlessFirst;
-        parts.LedgerMemory = SharedMemory.Create("softswitch-ledger", LedgerBytes(pool, queues));
-        parts.KeepLedgers(pool, queues);
-        for (int queue = 0; queue < queues; queue++)
+        int queues = descriptors.Count - OtherDescriptors;
+        if (queues < 1)
         {
-            AfXdpSocket socket = AfXdpSocket.Open(port, device, queue, parts.Ledgers[queue], options, copying, mayBePartial ? parts.Promiscuous : -1);
-            parts.Sockets.Add(socket);
-            CheckMtu(port, device, pool, socket.Binding);
-            copying = socket.Binding.IsZeroCopy ? UmemCopying.ZeroCopyIfPossible : UmemCopying.Copy; // the other sockets share the first one's umem
+            throw new InvalidDataException($"it comes with {descriptors.Count} descriptors, too few");
         }
-        for (int queue = 0; queue < queues; queue++)
-        {
-            parts.Program.Serve(port, queue, parts.Sockets[queue].Descriptor); // last: from here on packets arrive
-        }
-        return new AfXdpPort(device, parts, options, mayBePartial, Describe(device, driver, parts));
-    }
-
-    /// <returns>Queues of the interface, all of which are to be served.</returns>
-    private static int CheckFit(string port, LinuxInterface device, FramePool pool, AfXdpOptions options)
-    {
-        if (!RingSlots.IsValid(options.ReceiveSlots) || !RingSlots.IsValid(options.TransmitSlots))
-        {
-            throw new PortException($"{port}: {RingSlots.Rule}");
-        }
-        CheckMtu(port, device, pool, default(UmemBinding) with { IsMultiBuffer = true });
-        if (pool.IsInUse)
-        {
-            throw new PortException($"{port}: another switch has the frames until they are taken over; an AF_XDP port that it has not got is to be added afterwards (softswitch port add)");
-        }
-        (int queues, int transmit) = EthtoolDevice.ReadQueues(device);
-        if (transmit < queues)
+        int frameCount = record.ReadInt32();
+        int frameSize = record.ReadInt32();
+        if (frameCount != pool.FrameCount || frameSize != pool.FrameSize)
         {
             throw new PortException(
-                $"{port}: interface {device.Name} receives by {queues} queues and sends by {transmit}, and AF_XDP wants one to send by for each: ethtool -L {device.Name} rx {transmit} (or tx {queues})");
+                $"{port}: the running switch has {frameCount} frames of {frameSize} bytes, and this one {pool.FrameCount} of {pool.FrameSize}: --frames and --frame-size must be the same");
         }
-        if (options.Queues is int asked && asked != queues)
+        parts.Options = new AfXdpOptions(record.ReadInt32(), record.ReadInt32());
+        if (!parts.Options.HasValidSlots)
         {
-            throw new PortException(
-                $"{port}: interface {device.Name} receives by {queues} queues, all of which must be served; for queues={asked}: ethtool -L {device.Name} combined {asked} (or rx {asked} tx {asked})");
+            throw new InvalidDataException(RingSlots.Rule);
         }
-        return queues;
+        bool isNative = record.ReadBoolean();
+        parts.HidesPartialChecksums = record.ReadBoolean();
+        parts.VlanOffload = VlanOffload.Of(parts.Device, record.ReadBoolean());
+        parts.Backend = record.ReadString();
+        parts.KeepLedgers(SharedMemory.Of(descriptors[4], AfXdpParts.LedgerBytes(pool, queues)), pool, queues);
+        parts.Promiscuous = descriptors[0];
+        for (int queue = 0; queue < queues; queue++)
+        {
+            int socket = descriptors[OtherDescriptors + queue];
+            var binding = new UmemBinding(IsShared: true, IsZeroCopy: record.ReadBoolean(), IsMultiBuffer: record.ReadBoolean(), string.Empty);
+            parts.Sockets.Add(AfXdpSocket.Of(port, parts.Device, socket, parts.Ledgers[queue], parts.Options, binding, parts.SegmentSocket));
+        }
+        parts.Lock = InterfaceLock.Of(descriptors[1]);
+        parts.Program = XdpProgram.Of(descriptors[2], descriptors[3], isNative);
+        parts.Share(true);
     }
-
-    private static void CheckMtu(string port, LinuxInterface device, FramePool pool, in UmemBinding binding)
-    {
-        int most = binding.LongestPayload(pool.FrameSize);
-        if (device.Mtu > most)
-        {
-            int longest = binding.LongestPayload(FramePool.LongestFrameSize);
-            string frames = device.Mtu <= longest ? $", or {longest} with --frame-size {FramePool.LongestFrameSize}" : string.Empty;
-            string why = binding.IsMultiBuffer ? string.Empty : "; for more the kernel (Linux 6.6 or later is wanted) has to know packets of several frames";
-            throw new PortException($"{port}: interface {device.Name} has an MTU of {device.Mtu}; AF_XDP takes {most} at most{frames}{why}");
-        }
-    }
-
-    /// <summary>Makes the card deliver packets that are not addressed to it. Segments leave by the same socket.</summary>
-    private static int OpenPromiscuous(string port, int interfaceIndex)
-    {
-        int socket = TransmitRing.OpenSender(port, interfaceIndex);
-        if (SetPromiscuous(PACKET_ADD_MEMBERSHIP, socket, interfaceIndex) < 0)
-        {
-            PortException refused = PortException.FromErrno(port, $"setsockopt({nameof(PACKET_ADD_MEMBERSHIP)})");
-            _ = Libc.close(socket);
-            throw refused;
-        }
-        return socket;
-    }
-
-    private static string Describe(LinuxInterface device, string driver, Parts parts)
-    {
-        XdpProgram program = parts.Program!;
-        UmemBinding binding = parts.Sockets[0].Binding;
-        string copying = parts.Sockets.TrueForAll(socket => socket.Binding.IsZeroCopy) ? "zero-copy" : "copy";
-        string queues = parts.Sockets.Count > 1 ? $", {parts.Sockets.Count} queues" : string.Empty;
-        List<string> said = [$"AF_XDP: {(program.IsNative ? "native" : "generic")}, {copying}, need_wakeup, {(binding.IsShared ? "shared" : "own")} umem{queues}"];
-        if (program.NativeRefusal.Length > 0)
-        {
-            said.Add($"{driver} refuses native mode ({program.NativeRefusal})");
-        }
-        if (binding.ZeroCopyRefusal.Length > 0)
-        {
-            said.Add($"{driver} refuses zero-copy ({binding.ZeroCopyRefusal})");
-        }
-        if (!binding.IsMultiBuffer && !binding.IsZeroCopy)
-        {
-            said.Add("a packet must fit a frame (Linux 6.6 or later is wanted for more)");
-        }
-        if (driver == "veth")
-        {
-            said.Add(program.IsNative
-                ? "tags of VLAN interfaces on the peer are lost unless it has 'ethtool -K PEER txvlan off'"
-                : "segments longer than the MTU, and tags of VLAN interfaces, are lost unless the peer has 'ethtool -K PEER tso off gso off txvlan off'");
-        }
-        if (driver == "tun")
-        {
-            said.Add($"segments longer than the MTU are lost: tap:{device.Name} carries them");
-        }
-        if (parts.VlanOffload!.HidesTags)
-        {
-            said.Add("VLAN TAGS ARE LOST: the driver does not let go of rx-vlan-offload");
-        }
-        if (!device.WasUp)
-        {
-            said.Add("the interface is down and stays so");
-        }
-        return string.Join("; ", said);
-    }
-
-    /// <summary>Undoes all steps of opening that were taken. First packets stop arriving, then the socket's frames are free again.</summary>
-    private static void Close(LinuxInterface device, Parts parts)
-    {
-        bool isElsewhere = !device.Exists && parts.Program is { HasInterface: true };
-        parts.Program?.Dispose();
-        parts.Sockets.ForEach(socket => socket.Dispose());
-        if (parts.Promiscuous >= 0)
-        {
-            if (!parts.AreShared)
-            {
-                SetPromiscuous(PACKET_DROP_MEMBERSHIP, parts.Promiscuous, device.Index);
-            }
-            _ = Libc.close(parts.Promiscuous);
-        }
-        parts.LedgerMemory?.Dispose();
-        parts.VlanOffload?.Restore(isElsewhere);
-        if (parts.AreShared)
-        {
-            device.Leave();
-            parts.Lock?.Leave();
-        }
-        device.Dispose();
-        parts.Lock?.Dispose();
-    }
-
-    /// <summary>The parts of a port, as far as it is open.</summary>
-    private sealed class Parts
-    {
-        public InterfaceLock? Lock;
-        public VlanOffload? VlanOffload;
-        public XdpProgram? Program;
-        public SharedMemory? LedgerMemory;
-        public int Promiscuous = -1;
-
-        /// <summary>One for each queue of the interface, in their order.</summary>
-        public List<AfXdpSocket> Sockets { get; } = [];
-
-        public List<FrameLedger> Ledgers { get; } = [];
-
-        /// <summary>Whether another process has all parts, too: then closing here leaves them in use there.</summary>
-        public bool AreShared { get; private set; }
-
-        public void KeepLedgers(FramePool pool, int queues)
-        {
-            for (int queue = 0; queue < queues; queue++)
-            {
-                Ledgers.Add(new FrameLedger(pool, LedgerMemory!.Start + ((nuint)queue * (nuint)pool.FrameCount)));
-            }
-        }
-
-        public void Share(bool shared)
-        {
-            AreShared = shared;
-            Program!.IsShared = shared;
-            Sockets.ForEach(socket => socket.IsShared = shared);
-        }
-    }
-}
-
-/// <summary>How an AF_XDP port is opened.</summary>
-/// <param name="ReceiveSlots">Frames of the pool kept ready for packets that arrive at each queue, a power of two from 32 to 65536.</param>
-/// <param name="TransmitSlots">Frames of the pool that may wait for the device in each queue; as above.</param>
-/// <param name="Mode">Where the program is to run.</param>
-/// <param name="Queues">How many queues the interface must have; null to take as many as it has.</param>
-internal sealed record AfXdpOptions(int ReceiveSlots = 4096, int TransmitSlots = 2048, XdpMode Mode = XdpMode.Best, int? Queues = null)
-{
-    /// <summary>Frames each queue may have at a time.</summary>
-    public int FramesPerQueue => ReceiveSlots + TransmitSlots;
-}
-
-/// <summary>Where an XDP program runs.</summary>
-internal enum XdpMode
-{
-    /// <summary>In the driver; where it has no place for one, or not for the interface as it is set up, in the kernel's generic hook.</summary>
-    Best,
-
-    /// <summary>In the driver (XDP_FLAGS_DRV_MODE).</summary>
-    Native,
-
-    /// <summary>In the kernel, on finished socket buffers (XDP_FLAGS_SKB_MODE): any device, slower.</summary>
-    Generic,
 }

@@ -15,37 +15,25 @@ namespace Softswitch.Ports.AfXdp;
 /// packets, counted ones, and never the frames that the next packets need.
 /// </para>
 /// <para>
-/// Transmitting. A packet's frame is the socket's until its address comes back in the completion ring. In copy mode the kernel sends only
-/// when called, and 32 packets a call (TX_BATCH_SIZE in net/xdp/xsk.c); the port tries again for the rest at the next call of either method.
-/// </para>
-/// <para>
 /// Longer packets. In the rings such a packet is a chain of descriptors, each but the last with XDP_PKT_CONTD. The switch has it in one large frame, which
 /// the kernel does not know: pieces are copied into it, and out of it into frames of the pool.
 /// </para>
 /// <para>
-/// Segments. The kernel cuts those of local stacks before the program sees them; <see cref="SegmentJoiner"/> puts them together again. AF_XDP has no word
-/// for a segment to be cut, so they leave through a packet socket, after what was staged before them.
+/// Segments. The kernel cuts those of local stacks before the program sees them; <see cref="SegmentJoiner"/> puts them together again.
 /// </para>
 /// </remarks>
-internal sealed unsafe partial class AfXdpQueue : IPort
+internal sealed unsafe class AfXdpQueue : IPort
 {
     // Descriptors a call: a full batch of jumbo packets in frames of 2048 bytes, or of a few long segments.
     private const uint MostVisited = 8 * PacketBatch.Capacity;
 
     private readonly int _socket;
-    private readonly LinuxInterface _interface;
     private readonly XdpRing<XdpDescriptor> _receive;
-    private readonly XdpRing<XdpDescriptor> _transmit;
     private readonly XdpRing<ulong> _fill;
-    private readonly XdpRing<ulong> _completion;
     private readonly FrameLedger _ledger;
-    private readonly int _segments;
     private readonly SegmentJoiner? _joiner;
+    private readonly AfXdpTransmitter _transmitter;
     private long _dropped;
-    private PortAccount* _account = PortAccount.Nobody;
-    private long _transmitErrors;
-    private uint _outstanding;
-    private bool _unsent;
 
     /// <param name="segments">
     /// Where local stacks send through the interface, so that packets may have partial checksums, a packet socket by which segments leave; else -1.
@@ -61,50 +49,41 @@ internal sealed unsafe partial class AfXdpQueue : IPort
         int segments)
     {
         _socket = socket;
-        _interface = device;
         _receive = receive;
-        _transmit = transmit;
         _fill = fill;
-        _completion = completion;
         _ledger = ledger;
-        _segments = segments;
         _joiner = segments < 0 ? null : new SegmentJoiner();
+        _transmitter = new AfXdpTransmitter(socket, device, transmit, completion, ledger, segments);
     }
 
     /// <summary>State beside the rings and the ledger, with which another process goes on by <see cref="Restore"/>. No worker uses the queue.</summary>
     public void Save(BinaryWriter record)
     {
         record.Write(_dropped);
-        record.Write(_transmitErrors);
-        record.Write(_outstanding);
-        record.Write(_unsent);
+        _transmitter.Save(record);
     }
 
     public void Restore(BinaryReader record)
     {
         _dropped = record.ReadInt64();
-        _transmitErrors = record.ReadInt64();
-        _outstanding = record.ReadUInt32();
-        _unsent = record.ReadBoolean();
-        if (_outstanding > _transmit.Capacity)
-        {
-            throw new InvalidDataException($"{_outstanding} packets are under way in a ring of {_transmit.Capacity}");
-        }
+        _transmitter.Restore(record);
         _ledger.Claim();
         _receive.GoOnReading();
-        _completion.GoOnReading();
         _fill.GoOnWriting();
-        _transmit.GoOnWriting();
     }
 
     /// <summary>Bytes behind the Ethernet header and a tag that a packet may have. Set before the worker begins.</summary>
-    public int LongestPayload { get; set; }
+    public int LongestPayload
+    {
+        get => _transmitter.LongestPayload;
+        set => _transmitter.LongestPayload = value;
+    }
 
     public int PollDescriptor => _socket;
 
     public long ReceiveDropped => Volatile.Read(ref _dropped);
 
-    public long TransmitErrors => Volatile.Read(ref _transmitErrors);
+    public long TransmitErrors => _transmitter.Errors;
 
     /// <summary>Frames of the pool the socket has; exact while the owner is stopped.</summary>
     public int HeldFrames => _ledger.Count;
@@ -125,12 +104,13 @@ internal sealed unsafe partial class AfXdpQueue : IPort
         return true;
     }
 
+    public void CountOn(PortAccount* account) => _transmitter.CountOn(account);
+
+    public int Transmit(ReadOnlySpan<Packet> packets, FrameCache frames) => _transmitter.Transmit(packets, frames);
+
     public int Receive(PacketBatch batch, FrameCache frames)
     {
-        if (_outstanding > 0)
-        {
-            FinishTransmits(frames);
-        }
+        _transmitter.Finish(frames);
         int before = batch.Count;
         uint ready = _receive.Peek();
         // Lost packets take no room in the batch. Without this bound the loop would drop the whole ring when the pool is empty.

@@ -13,14 +13,19 @@ namespace Softswitch.Ports.VhostUser;
 /// <remarks>
 /// The front-end (QEMU, or DPDK's virtio_user) describes memory and rings by messages on a Unix socket. As a client the port connects to PATH
 /// whenever a front-end listens there; as a server it listens, for one front-end at a time. The link is up while the guest has a pair of rings
-/// ready. Threads: a thread of the port's own reads the socket. It waits for the socket only, and delays a worker no longer than a change of a
+/// ready. Handed over, the port meets its front-end anew: by the socket it listens at, or by connecting, which succeeds when the owner before
+/// hangs up. The rings tell where they are, and what the guest sends meanwhile waits in them.
+/// Threads: a thread of the port's own reads the socket. It waits for the socket only, and delays a worker no longer than a change of a
 /// ring takes.
 /// References: QEMU's docs/interop/vhost-user.rst; virtio 1.2 §5.1.
 /// </remarks>
-internal sealed unsafe partial class VhostUserPort : IPortDevice, IDeviceHandover
+internal sealed unsafe class VhostUserPort : IPortDevice, IDeviceHandover
 {
     /// <summary>Queue pairs of a port: messages have 8 bits for a ring's number.</summary>
     public const int MostQueues = 128;
+
+    /// <summary>What an offer of this backend is called.</summary>
+    public const string OfferKind = "vhost-user";
 
     private const int RetryMilliseconds = 100;
     private const int PenaltyMilliseconds = 1000; // after a front-end that broke the protocol
@@ -44,6 +49,8 @@ internal sealed unsafe partial class VhostUserPort : IPortDevice, IDeviceHandove
     private volatile bool _isUp;
     private volatile int _mtu;
     private volatile bool _stopping;
+    private PortCounters _before; // of the processes that had it
+    private volatile bool _isOurs = true;
 
     private VhostUserPort(string path, UnixListener? listener, DescriptorSocket? first, int queues)
     {
@@ -80,6 +87,8 @@ internal sealed unsafe partial class VhostUserPort : IPortDevice, IDeviceHandove
 
     public string? Fault => _fault;
 
+    public IDeviceHandover Handover => this;
+
     /// <param name="port">What errors call the port.</param>
     /// <param name="isServer">Whether it listens at the path; else it connects, now or when somebody listens there.</param>
     /// <param name="queues">Pairs of rings, 1 to <see cref="MostQueues"/>.</param>
@@ -109,6 +118,28 @@ internal sealed unsafe partial class VhostUserPort : IPortDevice, IDeviceHandove
         }
     }
 
+    /// <summary>Goes on for another process once it is told to: <see cref="IDeviceHandover.Adopt"/>.</summary>
+    /// <param name="offer">As <see cref="Offer"/> made it. Its descriptors stay the caller's if this throws.</param>
+    /// <exception cref="InvalidDataException">It makes no sense.</exception>
+    public static VhostUserPort Take(string port, DeviceOffer offer)
+    {
+        using BinaryReader record = offer.ReadRecord();
+        (string path, int queues, bool isServer) = (record.ReadString(), record.ReadInt32(), record.ReadBoolean());
+        if (queues is < 1 or > MostQueues || offer.Descriptors.Count != (isServer ? 1 : 0))
+        {
+            throw new InvalidDataException($"{queues} queues and {offer.Descriptors.Count} descriptors");
+        }
+        try
+        {
+            UnixListener? listener = isServer ? UnixListener.Take(offer.Descriptors[0], path) : null;
+            return new VhostUserPort(path, listener, first: null, queues) { _isOurs = false };
+        }
+        catch (SystemCallException e)
+        {
+            throw new PortException($"{port}: {e.Message}", e);
+        }
+    }
+
     /// <exception cref="PortException">The path is longer than a socket's may be.</exception>
     public static void CheckPath(string port, string path)
     {
@@ -132,6 +163,26 @@ internal sealed unsafe partial class VhostUserPort : IPortDevice, IDeviceHandove
 
     public void SetAdministrativeState(bool up)
     {
+    }
+
+    public DeviceOffer Offer()
+    {
+        using DeviceRecord record = new();
+        record.Write(_path);
+        record.Write(Queues.Count);
+        record.Write(_listener != null);
+        return new DeviceOffer(OfferKind, record.ToArray(), _listener == null ? [] : [_listener.Descriptor]);
+    }
+
+    public void SaveState(BinaryWriter state) => ReadCounters().Save(state);
+
+    public void Yield() => _isOurs = false;
+
+    public void Adopt(BinaryReader state)
+    {
+        _before = PortCounters.Read(state);
+        _isOurs = true;
+        _thread.Start();
     }
 
     public void Dispose()

@@ -1,10 +1,12 @@
 using Softswitch.Ports.Linux;
+using Softswitch.Ports.Linux.Interfaces;
 using Softswitch.Ports.Linux.Sockets;
 
 namespace Softswitch.Ports.AfPacket;
 
-/// <content>Rings that grow.</content>
-internal sealed partial class AfPacketPort
+/// <summary>The rings of one AF_PACKET port that are open: opens larger ones by need, and closes those that the worker has left.</summary>
+/// <remarks>Threads: any; <see cref="Grow"/> the thread of <see cref="RingGrower"/>.</remarks>
+internal sealed class PortRings
 {
     // Milliseconds between two looks whether the worker has changed over, and until one that found nothing to do before looks again.
     private const int MovePause = 5;
@@ -19,18 +21,111 @@ internal sealed partial class AfPacketPort
     private const int OfferMilliseconds = 60_000;
 
     private readonly Lock _growing = new(); // before _sync; held while the kernel is waited for
-    private readonly List<SlotRing> _rings = []; // all that are open, under _sync
+    private readonly Lock _sync = new();
+    private readonly string _port;
+    private readonly LinuxInterface _interface;
+    private readonly AfPacketQueue _queue;
+    private readonly RingDemand _demand;
+    private readonly List<SlotRing> _rings; // all that are open, under _sync
     private readonly List<(SlotRing Ring, long Since)> _left = []; // open rings that the worker does not use any more, under _growing
+    private long _drops; // of packets for which a receiving ring had no room, under _sync
     private long _offeredUntil; // under _sync
+    private bool _isOurs; // under _sync
+    private bool _closed; // under _sync
     private bool _growsNoMore; // under _growing
     private bool _hasTriedBursts; // under _growing
+
+    /// <param name="port">What errors call the port.</param>
+    /// <param name="queue">The port's, which uses the rings.</param>
+    /// <param name="rings">Those that the queue begins with; this one's from now on.</param>
+    /// <param name="isOurs">Whether no other process has the rings.</param>
+    public PortRings(string port, LinuxInterface device, AfPacketQueue queue, RingDemand demand, IEnumerable<SlotRing> rings, bool isOurs)
+    {
+        _port = port;
+        _interface = device;
+        _queue = queue;
+        _demand = demand;
+        _rings = [.. rings];
+        _isOurs = isOurs;
+    }
 
     /// <summary>Raised when the rings have changed.</summary>
     public event Action<string?>? Changed;
 
-    /// <summary>
-    /// Opens larger rings if the traffic asks for them, and closes those that were left. The thread of <see cref="RingGrower"/>.
-    /// </summary>
+    /// <summary>Whether the rings are this process's to change and to end.</summary>
+    public bool IsOurs
+    {
+        get
+        {
+            lock (_sync)
+            {
+                return _isOurs;
+            }
+        }
+        set
+        {
+            lock (_sync)
+            {
+                _isOurs = value;
+            }
+        }
+    }
+
+    /// <summary>Packets that came when the receiving rings were full. Set to go on from another process's.</summary>
+    public long Drops
+    {
+        get
+        {
+            lock (_sync)
+            {
+                if (!_closed)
+                {
+                    _drops += _rings.OfType<ReceiveRing>().Sum(ring => (long)PacketSocket.TakeDrops(ring.Socket));
+                }
+                return _drops;
+            }
+        }
+        set
+        {
+            lock (_sync)
+            {
+                _drops = value;
+            }
+        }
+    }
+
+    /// <summary>The rings are offered to another process: they stay as they are until <see cref="Resume"/>, or until no take-over takes so long.</summary>
+    public void Hold()
+    {
+        lock (_sync)
+        {
+            _offeredUntil = Environment.TickCount64 + OfferMilliseconds;
+        }
+    }
+
+    public void Resume()
+    {
+        lock (_sync)
+        {
+            _offeredUntil = 0;
+        }
+    }
+
+    /// <summary>Closes all rings; no worker uses them.</summary>
+    public void Close()
+    {
+        lock (_growing)
+        {
+            lock (_sync)
+            {
+                _closed = true;
+                _rings.ForEach(ring => ring.Dispose());
+                _rings.Clear();
+            }
+        }
+    }
+
+    /// <summary>Opens larger rings if the traffic asks for them, and closes those that were left.</summary>
     /// <returns>Milliseconds after which this is to be called again; <see cref="Timeout.Infinite"/> if only when there is demand.</returns>
     public int Grow()
     {
@@ -66,7 +161,7 @@ internal sealed partial class AfPacketPort
         {
             lock (_sync)
             {
-                return _isOurs && !_disposed && Environment.TickCount64 >= _offeredUntil;
+                return _isOurs && !_closed && Environment.TickCount64 >= _offeredUntil;
             }
         }
     }
@@ -166,7 +261,7 @@ internal sealed partial class AfPacketPort
             lock (_sync)
             {
                 _rings.Remove(ring);
-                _ringDrops += ring is ReceiveRing ? PacketSocket.TakeDrops(ring.Socket) : 0;
+                _drops += ring is ReceiveRing ? PacketSocket.TakeDrops(ring.Socket) : 0;
             }
             ring.Dispose();
         }

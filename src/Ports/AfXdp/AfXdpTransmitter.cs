@@ -1,24 +1,83 @@
 using System.Diagnostics;
+using System.Runtime.CompilerServices;
 using Softswitch.Datapath.Packets;
 using Softswitch.Ports.Linux;
+using Softswitch.Ports.Linux.Interfaces;
 using Softswitch.Ports.Linux.Sockets;
 using static Softswitch.Ports.Linux.Sockets.XdpSocket;
 
 namespace Softswitch.Ports.AfXdp;
 
-/// <summary>Sends packets, and takes back their frames.</summary>
-internal sealed unsafe partial class AfXdpQueue
+/// <summary>The sending half of one AF_XDP socket: sends packets, and takes back their frames.</summary>
+/// <remarks>
+/// <para>
+/// A packet's frame is the socket's until its address comes back in the completion ring. In copy mode the kernel sends only when called, and
+/// 32 packets a call (TX_BATCH_SIZE in net/xdp/xsk.c); the rest is tried again at the next <see cref="Transmit"/> or <see cref="Finish"/>.
+/// </para>
+/// <para>
+/// AF_XDP has no word for a segment to be cut, so segments leave through a packet socket, after what was staged before them.
+/// </para>
+/// <para>Threads: the worker's.</para>
+/// </remarks>
+internal sealed unsafe class AfXdpTransmitter
 {
     private const int PacketsPerCall = 32;
+
+    private readonly int _socket;
+    private readonly LinuxInterface _interface;
+    private readonly XdpRing<XdpDescriptor> _transmit;
+    private readonly XdpRing<ulong> _completion;
+    private readonly FrameLedger _ledger;
+    private readonly int _segments;
+    private PortAccount* _account = PortAccount.Nobody;
+    private long _errors;
+    private uint _outstanding;
+    private bool _unsent;
+
+    /// <param name="segments">As of <see cref="AfXdpQueue"/>.</param>
+    public AfXdpTransmitter(
+        int socket, LinuxInterface device, XdpRing<XdpDescriptor> transmit, XdpRing<ulong> completion, FrameLedger ledger, int segments)
+    {
+        _socket = socket;
+        _interface = device;
+        _transmit = transmit;
+        _completion = completion;
+        _ledger = ledger;
+        _segments = segments;
+    }
+
+    /// <summary>As <see cref="AfXdpQueue.LongestPayload"/>.</summary>
+    public int LongestPayload { get; set; }
+
+    /// <summary>Packets that the kernel took and the device refused. Any thread.</summary>
+    public long Errors => Volatile.Read(ref _errors);
+
+    /// <summary>State beside the rings and the ledger, for <see cref="Restore"/>. No worker uses the queue.</summary>
+    public void Save(BinaryWriter record)
+    {
+        record.Write(_errors);
+        record.Write(_outstanding);
+        record.Write(_unsent);
+    }
+
+    public void Restore(BinaryReader record)
+    {
+        _errors = record.ReadInt64();
+        _outstanding = record.ReadUInt32();
+        _unsent = record.ReadBoolean();
+        if (_outstanding > _transmit.Capacity)
+        {
+            throw new InvalidDataException($"{_outstanding} packets are under way in a ring of {_transmit.Capacity}");
+        }
+        _completion.GoOnReading();
+        _transmit.GoOnWriting();
+    }
 
     public void CountOn(PortAccount* account) => _account = account;
 
     public int Transmit(ReadOnlySpan<Packet> packets, FrameCache frames)
     {
-        if (_outstanding > 0)
-        {
-            FinishTransmits(frames);
-        }
+        Finish(frames);
         if (!_interface.IsUp)
         {
             frames.DropLost(packets, DropReason.LinkDown, &_account->Egress); // the kernel would take them, and say nothing
@@ -36,7 +95,7 @@ internal sealed unsafe partial class AfXdpQueue
                 Submit(ref staged, frames);
                 if (_unsent)
                 {
-                    FinishTransmits(frames); // once more: a segment must not overtake packets that wait in the ring
+                    TakeFinished(frames); // once more: a segment must not overtake packets that wait in the ring
                 }
                 if (_unsent || !TrySendSegment(packet, mtu, frames))
                 {
@@ -141,7 +200,16 @@ internal sealed unsafe partial class AfXdpQueue
     }
 
     /// <summary>Takes back the frames of packets sent, and calls the kernel again for packets that it has not sent yet.</summary>
-    private void FinishTransmits(FrameCache frames)
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public void Finish(FrameCache frames)
+    {
+        if (_outstanding > 0)
+        {
+            TakeFinished(frames);
+        }
+    }
+
+    private void TakeFinished(FrameCache frames)
     {
         uint finished = _completion.Peek();
         for (uint i = 0; i < finished; i++)
@@ -177,7 +245,7 @@ internal sealed unsafe partial class AfXdpQueue
             int error = Errno.Last;
             if (error == Errno.EBUSY)
             {
-                _transmitErrors++; // the device dropped one; the next are untouched
+                _errors++; // the device dropped one; the next are untouched
             }
             else if (error != Errno.EAGAIN)
             {
@@ -199,7 +267,7 @@ internal sealed unsafe partial class AfXdpQueue
         for (uint i = 0; i < staged; i++)
         {
             XdpDescriptor descriptor = _transmit.TakeBack();
-            _transmitErrors += (descriptor.Options & XDP_PKT_CONTD) == 0 ? 1 : 0;
+            _errors += (descriptor.Options & XDP_PKT_CONTD) == 0 ? 1 : 0;
             frames.Release(_ledger.Take(descriptor.Address, 0));
         }
         _outstanding -= staged;
