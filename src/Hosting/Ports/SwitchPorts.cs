@@ -6,13 +6,14 @@ using Softswitch.Hosting.Configuration;
 using Softswitch.Hosting.Logging;
 using Softswitch.Hosting.Reports;
 using Softswitch.Hosting.State;
+using Softswitch.Hosting.TakeOver;
 using Softswitch.Ports;
 using Softswitch.Ports.Linux;
-using Softswitch.Ports.Linux.Netlink;
 using Softswitch.Ports.Opening;
 using Softswitch.Ports.Patch;
 using Softswitch.Ports.Specs;
 using Softswitch.Ports.Tunnels;
+using Softswitch.Ports.Tunnels.Settings;
 
 namespace Softswitch.Hosting.Ports;
 
@@ -28,21 +29,14 @@ namespace Softswitch.Hosting.Ports;
 /// run on its thread, in the network namespace of the thread that made this object; whoever adds a port must be in the same.
 /// </para>
 /// </remarks>
-internal sealed partial class SwitchPorts : IDisposable
+internal sealed class SwitchPorts : IDisposable
 {
-    private readonly Lock _lock = new();
     private readonly DatapathControl _control;
     private readonly ILogger _log;
-    private readonly List<ConfiguredPort> _ports = [];
-    private readonly PortNumbers _numbers;
-    private readonly UnderlaySet _underlays;
-    private readonly SwitchCards _cards;
-    private readonly int _framesForPackets;
+    private readonly PortList _ports;
+    private readonly PortOpener _opener;
+    private readonly InterfaceWatch _watch;
     private readonly bool _needsLocal;
-    private readonly IDisposable _monitor;
-    private Thread? _returning; // under the lock
-    private volatile bool _takesReturns;
-    private volatile bool _closed;
 
     /// <param name="control">Where ports go; its frames are those of <paramref name="options"/> and what the ports take for themselves.</param>
     /// <param name="options">The switch's; opening the ports is left to <see cref="OpenAll"/>.</param>
@@ -53,29 +47,48 @@ internal sealed partial class SwitchPorts : IDisposable
     /// <exception cref="SystemCallException">The kernel refuses the monitor's socket.</exception>
     public SwitchPorts(DatapathControl control, SwitchOptions options, SwitchCards cards, PatchCables cables, ILogger log, JournalQueue? state = null)
     {
-        _numbers = new PortNumbers(state);
         _control = control;
-        _cards = cards;
-        _underlays = new UnderlaySet(cables: cables);
         _log = log;
         _needsLocal = options.InBand;
-        _ports.AddRange(options.Ports.Select(port => new ConfiguredPort(port, [.. options.Queues.Where(queue => queue.Port == port.Number)])));
-        _framesForPackets = control.Frames.FrameCount - FramesTaken;
-        _control.Ports.LinksAreAnnounced = true;
-        _monitor = LinkMonitor.Subscribe(OnChanged, OnRemoved, OnTick);
+        _ports = new PortList(options, control.Frames, state);
+        _opener = new PortOpener(_ports, control, cards, cables, log);
+        _watch = new InterfaceWatch(_ports, _opener, control, log);
     }
+
+    /// <summary>Ports there are, or are to be. Of the moment: any thread, without the lock.</summary>
+    public int Count => _ports.All.Count;
 
     /// <summary>Frames of the pool that ports have for themselves.</summary>
     public static int FramesTakenBy(IEnumerable<PortOption> ports) => ports.Sum(port => PortFactory.FramesTakenBy(port.Spec));
 
-    private int FramesTaken => _ports.Sum(port => port.FramesTaken);
+    /// <summary>The port that a tunnel travels by; null if it is no tunnel, or none has its address.</summary>
+    public static ushort? ViaOf(PortOption tunnel, IEnumerable<PortOption> ports)
+    {
+        if (!tunnel.Spec.IsTunnel)
+        {
+            return null;
+        }
+        try
+        {
+            return UnderlaySet.Choose(tunnel.Spec, TunnelOptions.Read(tunnel.Spec), PortOpener.Underlays(ports));
+        }
+        catch (PortException)
+        {
+            return null;
+        }
+    }
+
+    /// <summary>
+    /// Opens the ports of the options, in their order. Those whose interface is not there wait for it, which the log says.
+    /// </summary>
+    /// <param name="say">Takes a line for each that is open.</param>
+    /// <param name="source">What to go on with of a running switch; null for nothing.</param>
+    /// <exception cref="OptionException">One cannot be had as asked for; those opened stay open.</exception>
+    /// <exception cref="PortException">One cannot be opened; as above.</exception>
+    public void OpenAll(Action<string> say, HandoverTarget? source = null) => _opener.OpenAll(say, source);
 
     /// <summary>Everybody who is to be told of ports is there: from here on those that are away may come.</summary>
-    public void TakeReturns()
-    {
-        _source = null;
-        _takesReturns = true;
-    }
+    public void TakeReturns() => _watch.TakeReturns();
 
     /// <summary>Adds a port.</summary>
     /// <param name="text">As behind <c>--port</c>.</param>
@@ -96,8 +109,18 @@ internal sealed partial class SwitchPorts : IDisposable
     /// <returns>Its number.</returns>
     public ushort Add(PortSpec spec, Action<string> say, IPortDevice? device = null)
     {
-        ConfiguredPort port = Reserve(spec);
-        OrForget(port, () => Open(port, say, device == null ? null : new OpenedDevice(device, null)));
+        ConfiguredPort port = _ports.Reserve(spec);
+        OrForget(port, () =>
+        {
+            if (device == null)
+            {
+                _opener.Open(port, spec, say);
+            }
+            else
+            {
+                _opener.Attach(port, new PortOpener.OpenedDevice(device), say);
+            }
+        });
         return port.Number;
     }
 
@@ -108,9 +131,9 @@ internal sealed partial class SwitchPorts : IDisposable
     public string Remove(string which)
     {
         string said;
-        lock (_lock)
+        lock (_ports.Lock)
         {
-            ConfiguredPort port = Find(which) ?? throw NoSuchPort(which);
+            ConfiguredPort port = _ports.Get(which);
             if (_needsLocal && port.Number == PortNumber.Local)
             {
                 throw new OptionException($"port '{which}': --in-band reaches the controllers through it");
@@ -131,27 +154,27 @@ internal sealed partial class SwitchPorts : IDisposable
     /// <exception cref="OptionException">There is no such port.</exception>
     public ushort FindNumber(string which)
     {
-        lock (_lock)
+        lock (_ports.Lock)
         {
-            return (Find(which) ?? throw NoSuchPort(which)).Number;
+            return _ports.Get(which).Number;
         }
     }
 
     /// <summary>The error for a port that is not there; it says which are.</summary>
     public OptionException NoSuchPort(string which)
     {
-        lock (_lock)
+        lock (_ports.Lock)
         {
-            return new($"port '{which}': there is no such port; there are {string.Join(", ", InOrder().Select(p => $"{p.Label} ({p.Name})").DefaultIfEmpty("none"))}");
+            return _ports.NoSuchPort(which);
         }
     }
 
     /// <summary>A line for each port, in the order of their numbers.</summary>
     public IReadOnlyList<string> Describe()
     {
-        lock (_lock)
+        lock (_ports.Lock)
         {
-            return [.. InOrder().Select(port => port.Describe())];
+            return [.. _ports.InOrder.Select(port => port.Describe())];
         }
     }
 
@@ -160,9 +183,9 @@ internal sealed partial class SwitchPorts : IDisposable
     /// <param name="enter">Takes the control lock, for one port at a time.</param>
     public IReadOnlyList<PortReport> ReadReports(AccountSnapshot accounts, Func<ControlScope> enter)
     {
-        lock (_lock)
+        lock (_ports.Lock)
         {
-            return [.. InOrder().Select(Read)];
+            return [.. _ports.InOrder.Select(Read)];
         }
 
         PortReport Read(ConfiguredPort port)
@@ -174,46 +197,151 @@ internal sealed partial class SwitchPorts : IDisposable
         }
     }
 
+    /// <summary>All ports, in the order of their numbers, each with its queues.</summary>
+    public IReadOnlyList<(PortOption Port, IReadOnlyList<QueueOption> Queues)> ReadConfiguration()
+    {
+        lock (_ports.Lock)
+        {
+            return [.. _ports.InOrder.Select(port => (port.Option, port.Queues))];
+        }
+    }
+
+    /// <summary>The number for a port that is given without one: that of the same port here, or one that no port has had.</summary>
+    /// <param name="taken">Numbers of others.</param>
+    /// <returns>Null when all are in use.</returns>
+    public ushort? NumberFor(PortSpec spec, IReadOnlyCollection<ushort> taken)
+    {
+        lock (_ports.Lock)
+        {
+            return _ports.NumberFor(spec, taken);
+        }
+    }
+
+    /// <summary>Opens a port with its queues, or has it wait for its interface.</summary>
+    /// <exception cref="OptionException">As <see cref="Add(string)"/>, or the queues are more than the port can give. Nothing is changed then.</exception>
+    /// <exception cref="PortException">It cannot be opened; as above.</exception>
+    public void Open(PortOption option, IReadOnlyList<QueueOption> queues)
+    {
+        ConfiguredPort port = _ports.Reserve(option, queues);
+        OrForget(port, () => _opener.OpenOrAwait(port, line => HostLog.Port(_log, line)));
+    }
+
+    /// <summary>Puts back a port that was closed. One that cannot be opened at once waits and is tried again, which the log says.</summary>
+    public void Restore(PortOption option, IReadOnlyList<QueueOption> queues)
+    {
+        ConfiguredPort port = _ports.PutBack(option, queues);
+        try
+        {
+            _opener.OpenOrAwait(port, line => HostLog.Port(_log, line));
+        }
+        catch (Exception e) when (e is PortException or OptionException)
+        {
+            _opener.TakeFailure(port, e.Message);
+        }
+    }
+
+    /// <summary>Closes a port for good; its interface is as it was found when this returns.</summary>
+    public void Close(ushort number)
+    {
+        lock (_ports.Lock)
+        {
+            if (_ports.Find(number) is { } port)
+            {
+                Remove(port);
+            }
+        }
+    }
+
+    /// <summary>Gives a port another rate and other queues, without a pause; queues that stay keep packets and counters.</summary>
+    /// <param name="option">The same but for <c>rate=</c> and where it was given.</param>
+    /// <exception cref="OptionException">The queues are more than the port can give. Nothing is changed then.</exception>
+    public void Configure(PortOption option, IReadOnlyList<QueueOption> queues)
+    {
+        lock (_ports.Lock)
+        {
+            if (_ports.Find(option.Number) is not { } port)
+            {
+                return; // removed meanwhile
+            }
+            (PortOption oldOption, IReadOnlyList<QueueOption> oldQueues) = (port.Option, port.Queues);
+            (port.Option, port.Queues) = (option, queues);
+            if (port.Device == null)
+            {
+                return; // it gets them when it is opened
+            }
+            using (_control.EnterWithoutTable())
+            {
+                try
+                {
+                    QueueSetUp.Change(_control, oldOption, oldQueues, option, queues);
+                }
+                catch (OptionException)
+                {
+                    (port.Option, port.Queues) = (oldOption, oldQueues);
+                    QueueSetUp.Change(_control, option, queues, oldOption, oldQueues);
+                    throw;
+                }
+            }
+        }
+    }
+
+    /// <summary>All that are open, for another process to go on with.</summary>
+    public List<OfferedPort> Offer()
+    {
+        lock (_ports.Lock)
+        {
+            using (_control.EnterWithoutTable())
+            {
+                return [.. _ports.InOrder.Where(port => port.Device != null).Select(port => OfferedPort.Of(port.Number, port.Option.Spec, port.Device!))];
+            }
+        }
+    }
+
+    /// <summary>Writes down what ports there are, and those that come.</summary>
+    public void Remember(JournalQueue state)
+    {
+        lock (_ports.Lock)
+        {
+            _ports.Remember(state);
+        }
+    }
+
+    /// <summary>From here on ports neither come nor go; those that are open are the datapath's to close.</summary>
+    public void Dispose()
+    {
+        lock (_ports.Lock)
+        {
+            _ports.IsClosed = true;
+        }
+        _watch.Dispose();
+    }
+
     private QueueReport[] ReadQueues(ushort port) =>
     [
         .. _control.Queues.Read(port).Zip(_control.Queues.ReadStatistics(port), (queue, counts) => new QueueReport(
             queue.Id, queue.MinRate, queue.MaxRate, counts.TransmittedPackets, counts.TransmittedBytes, counts.TransmitErrors)),
     ];
 
-    /// <summary>From here on ports neither come nor go; those that are open are the datapath's to close.</summary>
-    public void Dispose()
+    /// <summary>Opens a port that was reserved; one that cannot be is none.</summary>
+    private void OrForget(ConfiguredPort port, Action open)
     {
-        lock (_lock)
+        try
         {
-            _closed = true;
+            open();
         }
-        _monitor.Dispose();
-        _returning?.Join();
+        catch
+        {
+            _ports.Forget(port);
+            throw;
+        }
     }
-
-    private IOrderedEnumerable<ConfiguredPort> InOrder() => _ports.OrderBy(port => port.Number);
-
-    private ConfiguredPort? Find(string which) =>
-        _ports.Find(port => port.Label == which || (which == "local" && port.Number == PortNumber.Local))
-        ?? _ports.Find(port => port.Name == which)
-        ?? _ports.Find(port => port.Option.Spec.Target == which && which.Length > 0);
 
     private void Remove(ConfiguredPort port)
     {
         _ports.Remove(port);
-        _numbers.GiveUp(port.Number);
         if (port.Device != null)
         {
-            RemoveFromDatapath(port);
-        }
-    }
-
-    private void RemoveFromDatapath(ConfiguredPort port)
-    {
-        port.Detach();
-        using (_control.EnterWithoutTable())
-        {
-            _control.Ports.Remove(port.Number);
+            _opener.Detach(port);
         }
     }
 }

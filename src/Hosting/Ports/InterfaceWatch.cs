@@ -1,31 +1,58 @@
+using Microsoft.Extensions.Logging;
+using Softswitch.Datapath.Control;
 using Softswitch.Hosting.Configuration;
 using Softswitch.Hosting.Logging;
 using Softswitch.Ports;
+using Softswitch.Ports.Linux;
 using Softswitch.Ports.Linux.Netlink;
 using Softswitch.Ports.Opening;
 using Softswitch.Ports.Specs;
 
 namespace Softswitch.Hosting.Ports;
 
-/// <content>Interfaces that change, vanish and return.</content>
-internal sealed partial class SwitchPorts
+/// <summary>Follows the interfaces behind a switch's ports: they change, vanish and return.</summary>
+/// <remarks>
+/// Threads: callbacks run on the link monitor's thread, in the network namespace of the thread that made this object. Ports that return are opened on
+/// threads of their own, one after the other.
+/// </remarks>
+internal sealed class InterfaceWatch : IDisposable
 {
-    /// <summary>On a device's thread, and without our lock: who removes the device holds it and waits for that thread.</summary>
-    private void NoteChange(string who, string? news)
+    private readonly PortList _ports;
+    private readonly PortOpener _opener;
+    private readonly DatapathControl _control;
+    private readonly ILogger _log;
+    private readonly IDisposable _monitor;
+    private Thread? _returning; // under the lock
+    private volatile bool _takesReturns;
+
+    /// <exception cref="SystemCallException">The kernel refuses the monitor's socket.</exception>
+    public InterfaceWatch(PortList ports, PortOpener opener, DatapathControl control, ILogger log)
     {
-        _control.Ports.AnnounceLinkChange();
-        if (news != null)
-        {
-            HostLog.Port(_log, $"{who}: {news}");
-        }
+        _ports = ports;
+        _opener = opener;
+        _control = control;
+        _log = log;
+        _control.Ports.LinksAreAnnounced = true;
+        _opener.Lost += port => Reopen([port]); // another of that name may be there already, and would not be announced again
+        _monitor = LinkMonitor.Subscribe(OnChanged, OnRemoved, OnTick);
+    }
+
+    /// <summary>Ports that are away may come from here on.</summary>
+    public void TakeReturns() => _takesReturns = true;
+
+    /// <summary>The list is closed. When this returns no port is being opened any more.</summary>
+    public void Dispose()
+    {
+        _monitor.Dispose();
+        _returning?.Join();
     }
 
     private void OnChanged(Link link)
     {
         List<ConfiguredPort> returning = [];
-        lock (_lock)
+        lock (_ports.Lock)
         {
-            if (_ports.Find(port => port.Interface?.InterfaceIndex == link.Index) is { } changed)
+            if (_ports.FindByInterface(link.Index) is { } changed)
             {
                 // Told now rather than at the next round: carrier, speed, name, address.
                 _control.Ports.AnnounceLinkChange();
@@ -36,7 +63,7 @@ internal sealed partial class SwitchPorts
             }
             else
             {
-                returning = _ports.FindAll(port => port.IsAway && port.Option.Spec.Target == link.Name);
+                returning = [.. _ports.All.Where(port => port.IsAway && port.Option.Spec.Target == link.Name)];
             }
         }
         Reopen(returning);
@@ -45,11 +72,11 @@ internal sealed partial class SwitchPorts
     private void OnRemoved(Link link)
     {
         ConfiguredPort? port;
-        lock (_lock)
+        lock (_ports.Lock)
         {
-            port = _ports.Find(port => port.Interface?.InterfaceIndex == link.Index);
+            port = _ports.FindByInterface(link.Index);
         }
-        if (port != null && !RemoveIfGone(port) && port.Option.Spec.Kind == PortKind.Tap)
+        if (port != null && !_opener.RemoveIfGone(port) && port.Option.Spec.Kind == PortKind.Tap)
         {
             HostLog.Port(_log, $"port {port.Label}: {link.Name}: moved to another network namespace; it carries packets as before, its link is shown as down");
         }
@@ -62,33 +89,15 @@ internal sealed partial class SwitchPorts
     private void OnTick()
     {
         List<ConfiguredPort> away;
-        lock (_lock)
+        lock (_ports.Lock)
         {
-            foreach (string fault in _ports.Select(port => port.TakeFault()).OfType<string>())
+            foreach (string fault in _ports.All.Select(port => port.TakeFault()).OfType<string>())
             {
                 HostLog.PortTrouble(_log, fault);
             }
-            away = _ports.FindAll(port => port.IsAway);
+            away = [.. _ports.All.Where(port => port.IsAway)];
         }
         Reopen(away);
-    }
-
-    /// <returns>Whether the port is out of the switch.</returns>
-    private bool RemoveIfGone(ConfiguredPort port)
-    {
-        lock (_lock)
-        {
-            if (port.Interface is not { HasInterface: false })
-            {
-                return port.Device == null;
-            }
-            string name = port.Name;
-            RemoveFromDatapath(port);
-            string awaited = name == port.Option.Spec.Target ? "it" : port.Option.Spec.Target;
-            HostLog.PortTrouble(_log, $"port {port.Label}: {name}: the interface is gone; waiting for {awaited} to return");
-        }
-        Reopen([port]); // another of that name may be there already, and would not be announced again
-        return true;
     }
 
     /// <summary>
@@ -102,9 +111,9 @@ internal sealed partial class SwitchPorts
         {
             return;
         }
-        lock (_lock)
+        lock (_ports.Lock)
         {
-            if (!_closed)
+            if (!_ports.IsClosed)
             {
                 Thread? before = _returning;
                 _returning = new Thread(() =>
@@ -122,25 +131,22 @@ internal sealed partial class SwitchPorts
     {
         try
         {
-            if (_closed || !MayReturn(port))
+            if (!_opener.MayReturn(port))
             {
                 return;
             }
-            lock (_lock)
+            lock (_ports.Lock)
             {
-                if (_closed || !_ports.Contains(port) || !port.TryBeginReturn())
+                if (!_ports.IsWanted(port) || !port.TryBeginReturn())
                 {
                     return;
                 }
             }
-            Open(port, line => HostLog.Port(_log, line), spec: ReserveForReturn(port));
+            _opener.Open(port, ReserveForReturn(port), line => HostLog.Port(_log, line));
         }
         catch (Exception e) when (e is PortException or OptionException)
         {
-            lock (_lock)
-            {
-                TakeFailure(port, e.Message);
-            }
+            _opener.TakeFailure(port, e.Message);
         }
     }
 
@@ -151,13 +157,11 @@ internal sealed partial class SwitchPorts
     private PortSpec ReserveForReturn(ConfiguredPort port)
     {
         PortSpec spec = port.Option.Spec.AsReturning();
-        int wanted = PortFactory.FramesTakenBy(spec);
-        lock (_lock)
+        lock (_ports.Lock)
         {
             try
             {
-                CheckFrames(port, wanted);
-                port.FramesTaken = wanted;
+                _ports.GiveFrames(port, PortFactory.FramesTakenBy(spec));
                 return spec;
             }
             catch (OptionException e) when (spec.Kind == PortKind.Interface)
@@ -173,34 +177,12 @@ internal sealed partial class SwitchPorts
     {
         try
         {
-            return MayReturn(port);
+            return _opener.MayReturn(port);
         }
         catch (PortException e)
         {
-            lock (_lock)
-            {
-                TakeFailure(port, e.Message);
-            }
+            _opener.TakeFailure(port, e.Message);
             return false;
-        }
-    }
-
-    private bool MayReturn(ConfiguredPort port) =>
-        port.Option.Spec.IsTunnel ? FindAbsence(port) == null : PortFactory.HasInterface(port.Option.Spec);
-
-    private void TakeFailure(ConfiguredPort port, string message)
-    {
-        if (port.Device == null)
-        {
-            port.Detach();
-        }
-        // It is tried again and again: the same failure is one line, also where it says less the next time (whose the interface is can
-        // be asked so often only).
-        // What was removed meanwhile is nobody's concern.
-        if (port.LastFailure?.StartsWith(message, StringComparison.Ordinal) != true && !_closed && _ports.Contains(port))
-        {
-            port.LastFailure = message;
-            HostLog.PortTrouble(_log, message);
         }
     }
 }
