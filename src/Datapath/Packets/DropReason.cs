@@ -75,7 +75,7 @@ public enum DropReason
     /// <summary>The fragment's datagram was the oldest when there was no place for another.</summary>
     ReassemblyFull,
 
-    /// <summary>Longer than the egress port's MTU, and no datagram that may be cut, or there is no room for a fragment.</summary>
+    /// <summary>Longer than the egress port's MTU or a guest's buffers, and no datagram that may be cut, or there is no room for a fragment.</summary>
     TooLong,
 
     // Tunnels and the ports they travel by.

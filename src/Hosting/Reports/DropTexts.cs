@@ -65,7 +65,7 @@ internal static class DropTexts
             "too many datagrams in fragments at once",
             "whoever sends them should send shorter packets; the oldest datagram gave way"),
         [DropReason.TooLong] = new(
-            "longer than the port's MTU, and not to be cut",
+            "longer than the port's MTU or a guest's buffers, and not to be cut",
             "the same MTU on all ports, or let the sender learn it"),
         [DropReason.TunnelKey] = new("from a tunnel's peer, with a key no tunnel has", "key= at both ends has to be the same"),
         [DropReason.TunnelPeer] = new(

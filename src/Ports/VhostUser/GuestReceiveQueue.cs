@@ -10,42 +10,48 @@ internal sealed unsafe class GuestReceiveQueue(GuestRings owner, int index) : Vi
 {
     private const int NotThere = -1;
 
-    private long _transmitErrors;
-
-    public override PortCounters Losses => new() { TransmitErrors = Volatile.Read(ref _transmitErrors) };
-
     /// <summary>As <see cref="IPort.Transmit"/>.</summary>
+    /// <param name="account">The worker's: where packets are counted that the guest cannot take.</param>
     /// <returns>Negative if there is no ring to send by, and nothing was done.</returns>
-    public int Transmit(ReadOnlySpan<Packet> packets, FrameCache frames)
+    public int Transmit(ReadOnlySpan<Packet> packets, FrameCache frames, PortAccount* account)
     {
         if (!TryHold())
         {
             return 0;
         }
-        int taken = _isReady ? TransmitHeld(packets, frames) : NotThere;
+        int taken = _isReady ? TransmitHeld(packets, frames, account) : NotThere;
         LetGo();
         return taken;
     }
 
-    private int TransmitHeld(ReadOnlySpan<Packet> packets, FrameCache frames)
+    private int TransmitHeld(ReadOnlySpan<Packet> packets, FrameCache frames, PortAccount* account)
     {
         int done = 0;
+        int released = 0;
         while (done < packets.Length && _isReady)
         {
-            int burst = TransmitBurst(packets[done..], frames);
-            if (burst == 0)
+            int burst = TransmitBurst(packets[done..], frames, out DropReason? refusal);
+            done += burst;
+            if (refusal is { } reason)
+            {
+                frames.Release(packets[released..done]);
+                frames.DropLost(packets[done++], reason, &account->Egress);
+                released = done;
+            }
+            else if (burst == 0)
             {
                 break;
             }
-            done += burst;
         }
-        frames.Release(packets[..done]);
+        frames.Release(packets[released..done]);
         return done;
     }
 
-    /// <returns>Packets that are done with; 0 if there is no buffer for the first.</returns>
-    private int TransmitBurst(ReadOnlySpan<Packet> packets, FrameCache frames)
+    /// <param name="refusal">Why the guest cannot take the packet behind those that were sent; null if it may later.</param>
+    /// <returns>Packets that were sent.</returns>
+    private int TransmitBurst(ReadOnlySpan<Packet> packets, FrameCache frames, out DropReason? refusal)
     {
+        refusal = null;
         int count = Begin(Math.Min(packets.Length, Burst));
         if (count == 0 || !Fetch(count, RingDescriptor.VIRTQ_DESC_F_WRITE))
         {
@@ -64,8 +70,8 @@ internal sealed unsafe class GuestReceiveQueue(GuestRings owner, int index) : Vi
             uint bytes = headerSize + (uint)packet.Length;
             if (slot->Data == null || slot->Length < bytes || packet.HasOffload)
             {
-                int taken = TransmitChain(packet, frames, buffers);
-                if (taken < 0)
+                int taken = TransmitChain(packet, frames, buffers, out refusal);
+                if (taken == 0)
                 {
                     break;
                 }
@@ -99,22 +105,29 @@ internal sealed unsafe class GuestReceiveQueue(GuestRings owner, int index) : Vi
 
     /// <summary>Sends a packet by several buffers, or with unfinished work.</summary>
     /// <param name="taken">Buffers that the burst has taken before.</param>
-    /// <returns>Buffers it took: none if it cannot be sent at all, which is counted. Negative if there are too few, or the ring ended.</returns>
+    /// <param name="refusal">Why it cannot be sent at all; null if there are too few buffers now, or the ring ended.</param>
+    /// <returns>Buffers it took; none if it was not sent.</returns>
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private int TransmitChain(in Packet packet, FrameCache frames, int taken)
+    private int TransmitChain(in Packet packet, FrameCache frames, int taken, out DropReason? refusal)
     {
+        refusal = null;
         NetHeader header = default;
         header.Buffers = 1;
-        if (!VirtioNetHeader.TryFor(packet, frames, out header.Common) || (packet.HasOffload && !_owner.Takes(frames.Offload(packet))))
+        if (!VirtioNetHeader.TryFor(packet, frames, out header.Common))
         {
-            _transmitErrors++;
+            refusal = DropReason.BadOffload;
+            return 0;
+        }
+        if (packet.HasOffload && !_owner.Takes(frames.Offload(packet)))
+        {
+            refusal = DropReason.DeviceRefused; // it was decided by features that changed meanwhile
             return 0;
         }
         int waiting = (ushort)(Volatile.Read(ref AvailableIndex) - _next);
         if (waiting > _size)
         {
             End(RingFault.AvailableIndex);
-            return -1;
+            return 0;
         }
         ulong bytes = _headerSize + (uint)packet.Length;
         ulong* used = (ulong*)(_used + RingLayout.HeaderSize);
@@ -125,11 +138,8 @@ internal sealed unsafe class GuestReceiveQueue(GuestRings owner, int index) : Vi
         {
             if (taken + buffers == waiting || buffers == BufferChain.MaxPieces)
             {
-                if (buffers < Math.Min(_size, BufferChain.MaxPieces))
-                {
-                    return -1;
-                }
-                _transmitErrors++; // the whole ring does not hold it
+                bool isWholeRing = buffers >= Math.Min(_size, BufferChain.MaxPieces);
+                refusal = isWholeRing ? DropReason.TooLong : null;
                 return 0;
             }
             uint at = (uint)(_next + taken + buffers) & mask;
@@ -141,7 +151,7 @@ internal sealed unsafe class GuestReceiveQueue(GuestRings owner, int index) : Vi
             if (fault != RingFault.None)
             {
                 End(fault);
-                return -1;
+                return 0;
             }
             used[at] = head | (Math.Min(bytes - before, _chain.Length - before) << 32); // not seen before the index says so
             buffers++;
@@ -149,7 +159,7 @@ internal sealed unsafe class GuestReceiveQueue(GuestRings owner, int index) : Vi
         while (_isMergeable && _chain.Length < bytes);
         if (_chain.Length < bytes)
         {
-            _transmitErrors++; // longer than the driver wants
+            refusal = DropReason.TooLong; // for this driver
             return 0;
         }
         header.Buffers = (ushort)buffers;

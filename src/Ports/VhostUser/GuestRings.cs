@@ -85,16 +85,15 @@ internal sealed unsafe class GuestRings : IDisposable
         return (Features & needed) == needed;
     }
 
-    /// <summary>Counts of packets that the rings lost. Any thread.</summary>
+    /// <summary>Counts of packets that came and were lost. Any thread.</summary>
     public PortCounters ReadCounters()
     {
         PortCounters total = default;
-        foreach (VirtQueue ring in Rings)
+        foreach (VhostUserQueue queue in Queues)
         {
-            PortCounters own = ring.Losses;
+            PortCounters own = queue.FromGuest.Losses;
             total.ReceiveDropped += own.ReceiveDropped;
             total.ReceiveErrors += own.ReceiveErrors;
-            total.TransmitErrors += own.TransmitErrors;
         }
         return total;
     }

@@ -14,7 +14,8 @@ internal sealed unsafe class GuestSendQueue(GuestRings owner, int index) : VirtQ
     private long _receiveDropped;
     private long _receiveErrors;
 
-    public override PortCounters Losses =>
+    /// <summary>Counts of packets lost here. Any thread.</summary>
+    public PortCounters Losses =>
         new() { ReceiveDropped = Volatile.Read(ref _receiveDropped), ReceiveErrors = Volatile.Read(ref _receiveErrors) };
 
     private protected override Doorbell Kicked => _owner.Queues[Index / 2].Doorbell;

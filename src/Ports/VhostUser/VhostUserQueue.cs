@@ -54,7 +54,7 @@ internal sealed unsafe class VhostUserQueue : IPort, IDisposable
 
     public int Transmit(ReadOnlySpan<Packet> packets, FrameCache frames)
     {
-        int taken = ToGuest.Transmit(packets, frames);
+        int taken = ToGuest.Transmit(packets, frames, _account);
         if (taken >= 0)
         {
             return taken;

@@ -1,6 +1,5 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
-using Softswitch.Datapath.Ports;
 using Softswitch.Ports.Linux;
 using Softswitch.Ports.Linux.Memory;
 
@@ -78,9 +77,6 @@ internal abstract unsafe class VirtQueue : IDisposable
 
     /// <summary>Why the ring ended. Any thread.</summary>
     public RingFault Fault => (RingFault)Volatile.Read(ref _fault);
-
-    /// <summary>Counts of packets lost here. Any thread.</summary>
-    public abstract PortCounters Losses { get; }
 
     /// <summary>The doorbell that the guest's kicks ring; null if no worker waits for them.</summary>
     private protected virtual Doorbell? Kicked => null;
