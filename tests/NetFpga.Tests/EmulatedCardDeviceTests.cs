@@ -124,9 +124,10 @@ public sealed class EmulatedCardDeviceTests : IDisposable
         Transmit(2, TestPacket.Ethernet(0x88b5, [1, 2, 3]));
         byte[] sent = Assert.Single(_wires[2].Collect());
         Assert.Equal([.. TestPacket.Ethernet(0x88b5, [1, 2, 3]), .. new byte[43]], sent);
+        using QueueLosses losses = new(_ports[2].Queues);
         Transmit(2, TestPacket.Ethernet(0x88b5, new byte[1987 + 4]));
         Assert.Empty(_wires[2].Collect());
-        Assert.Equal(1, _ports[2].ReadCounters().TransmitErrors);
+        Assert.Equal((1, 1), (losses[DropReason.TooLong], losses.Total));
     }
 
     [Fact]
@@ -150,8 +151,10 @@ public sealed class EmulatedCardDeviceTests : IDisposable
         Assert.True(_ports[0].ReadLink() is { Up: false, IsSetDown: true });
         _wires[0].TryInject(TestPacket.Tcp());
         Assert.Empty(Receive(0));
+        using QueueLosses losses = new(_ports[0].Queues);
         Transmit(0, TestPacket.Tcp());
         Assert.Empty(_wires[0].Collect());
+        Assert.Equal((1, 1), (losses[DropReason.LinkDown], losses.Total));
         WriteRow(0x10);
         _wires[0].TryInject(TestPacket.Tcp());
         Assert.Empty(Receive(0));

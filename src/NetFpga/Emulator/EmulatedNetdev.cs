@@ -9,7 +9,7 @@ namespace Softswitch.NetFpga.Emulator;
 /// Disposing disposes of the wire, too. Taken down, it neither takes nor gives frames; the card forwards from and to its wire all the same, as long as
 /// the port is served. All four belong to one worker.
 /// </remarks>
-internal sealed class EmulatedNetdev : IPort, IPortDevice
+internal sealed unsafe class EmulatedNetdev : IPort, IPortDevice
 {
     /// <summary>Bytes of the longest packet, as the card's driver has it.</summary>
     public const int Mtu = 1986;
@@ -20,7 +20,7 @@ internal sealed class EmulatedNetdev : IPort, IPortDevice
     private readonly FramePool _pool;
     private readonly int _port;
     private volatile bool _isDown;
-    private long _transmitErrors;
+    private PortAccount* _account = PortAccount.Nobody;
     private long _receiveDropped;
     private bool _disposed;
 
@@ -51,6 +51,8 @@ internal sealed class EmulatedNetdev : IPort, IPortDevice
 
     public bool WakeBy(Action wake) => _cardDevice.WireOf(_port).Queues[0].WakeBy(wake);
 
+    public void CountOn(PortAccount* account) => _account = account;
+
     public int Receive(PacketBatch batch, FrameCache frames)
     {
         int before = batch.Count;
@@ -71,8 +73,7 @@ internal sealed class EmulatedNetdev : IPort, IPortDevice
         {
             if (_isDown || packet.Length > Mtu + HeaderAndTag)
             {
-                _transmitErrors++;
-                frames.Release(packet);
+                frames.DropLost(packet, _isDown ? DropReason.LinkDown : DropReason.TooLong, &_account->Egress);
             }
             else
             {
@@ -97,7 +98,6 @@ internal sealed class EmulatedNetdev : IPort, IPortDevice
         PortCounters wire = _cardDevice.WireOf(_port).ReadCounters();
         wire.ReceiveDropped += _cardDevice.ReadReceiveLosses(_port) + Volatile.Read(ref _receiveDropped);
         wire.TransmitDropped += _cardDevice.ReadWireLosses(_port);
-        wire.TransmitErrors += Volatile.Read(ref _transmitErrors);
         return wire;
     }
 

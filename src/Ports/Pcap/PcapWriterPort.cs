@@ -7,8 +7,9 @@ namespace Softswitch.Ports.Pcap;
 /// <remarks>
 /// Packets are gathered in one of two buffers, while a thread of the port writes the other: when the first is half full, after half a second, and on dispose.
 /// The worker never waits for a disk or a pipe's reader; while both buffers are full the port takes no packets. Packets that cannot be written
-/// are counted as transmit errors; a file is cut back to its last whole record, so it stays readable, and a later write may succeed. The fault stays
-/// shown, because the capture lacks packets for good; a pipe's next reader gets a capture of its own.
+/// are counted: those of a pipe that nobody reads as dropped, those that a file has no room for as errors. A file is cut back to its last whole
+/// record, so it stays readable, and a later write may succeed. The fault stays shown, because the capture lacks packets for good; a pipe's next
+/// reader gets a capture of its own.
 /// Threads: the worker and the writer meet under a lock taken once a batch and never held over a system call.
 /// </remarks>
 internal sealed class PcapWriterPort : VirtualPort, IDeviceHandover
@@ -28,7 +29,8 @@ internal sealed class PcapWriterPort : VirtualPort, IDeviceHandover
     private byte[] _spare = GC.AllocateUninitializedArray<byte>(BufferSize);
     private int _used;
     private int _pendingFrames;
-    private long _transmitErrors;
+    private long _transmitErrors; // by a file
+    private long _transmitDropped; // by a pipe
     private volatile string? _fault;
     private volatile bool _disposed;
 
@@ -111,7 +113,8 @@ internal sealed class PcapWriterPort : VirtualPort, IDeviceHandover
         return taken;
     }
 
-    public override PortCounters ReadCounters() => new() { TransmitErrors = Volatile.Read(ref _transmitErrors) };
+    public override PortCounters ReadCounters() =>
+        new() { TransmitErrors = Volatile.Read(ref _transmitErrors), TransmitDropped = Volatile.Read(ref _transmitDropped) };
 
     protected override void Dispose(bool disposing)
     {
@@ -149,9 +152,9 @@ internal sealed class PcapWriterPort : VirtualPort, IDeviceHandover
             }
             string? failure = _target.Write(records.AsSpan(0, used));
             _spare = records;
-            _transmitErrors += failure == null ? 0 : frames;
             if (failure != null)
             {
+                (_target.MayWait ? ref _transmitDropped : ref _transmitErrors) += frames;
                 _fault = Lacks(failure);
             }
             else if (used > 0 && _target.MayWait)
