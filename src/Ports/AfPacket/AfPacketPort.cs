@@ -151,10 +151,6 @@ internal sealed class AfPacketPort : IPortDevice, INetworkInterface, IDeviceHand
             VlanOffload.Recover(device);
             parts.Sender = TransmitRing.OpenSender(port, device.Index);
             parts.Transmit = options.TransmitSlots is { } transmit ? TransmitRing.Open(port, device.Index, RingSize.Fixed(transmit)) : null;
-            if (SetPromiscuous(PACKET_ADD_MEMBERSHIP, parts.Sender, device.Index) < 0) // on the socket that stays
-            {
-                throw PortException.FromErrno(port, $"setsockopt({nameof(PACKET_ADD_MEMBERSHIP)})");
-            }
             parts.Receive = [OpenFirst(port, device.Index, options, parts.Counts)];
             parts.Share();
             return new AfPacketPort(parts, reason);

@@ -267,7 +267,7 @@ internal sealed unsafe class AfPacketQueue : IPort
                 _givenBack += error == Errno.ENOBUFS ? 1 : 0;
                 frames.Release(packets.Slice(done, taken));
                 done += taken;
-                if (taken < run && IsTemporary(error))
+                if (taken < run && LinkFrame.IsTemporary(error))
                 {
                     return done;
                 }
@@ -286,7 +286,7 @@ internal sealed unsafe class AfPacketQueue : IPort
             {
                 int error = SendLong(packets[done], frames);
                 _givenBack += error == Errno.ENOBUFS ? 1 : 0;
-                if (error != 0 && IsTemporary(error))
+                if (LinkFrame.IsTemporary(error))
                 {
                     return done;
                 }
@@ -364,19 +364,12 @@ internal sealed unsafe class AfPacketQueue : IPort
     private int SendLong(in Packet packet, FrameCache frames)
     {
         _ = VirtioNetHeader.TryFor(packet, frames, out VirtioNetHeader header); // was true when it was staged
-        IoVector* vectors = stackalloc IoVector[2];
-        vectors[0] = new IoVector { Base = &header, Length = VirtioNetHeader.Size };
-        vectors[1] = new IoVector { Base = packet.Data, Length = (nuint)packet.Length };
-        MessageHeader message = new() { Vectors = vectors, VectorCount = 2 };
         if (_transmit == null && packet.Length < RingSize.WholeSlot)
         {
             _demand.NoteSent();
         }
-        return Libc.sendmsg(_sender, &message, Libc.MSG_DONTWAIT) < 0 ? Errno.Last : 0;
+        return PacketSocket.Send(_sender, packet, header);
     }
-
-    /// <summary>A full queue passes; a device that is down or gone does not.</summary>
-    private static bool IsTemporary(int error) => error is Errno.ENOBUFS or Errno.EAGAIN or Errno.EINTR or Errno.ENOMEM;
 
     private enum Obstacle
     {

@@ -67,7 +67,10 @@ internal sealed unsafe class TransmitRing : SlotRing
         }
     }
 
-    /// <summary>Opens a socket without a ring, for packets that are sent one by one. It receives nothing.</summary>
+    /// <summary>
+    /// Opens a socket without a ring, for packets that are sent one by one. It receives nothing, and keeps the interface promiscuous: a card
+    /// delivers packets that are not addressed to it.
+    /// </summary>
     /// <exception cref="PortException">The system refuses.</exception>
     public static int OpenSender(string port, int interfaceIndex)
     {
@@ -76,7 +79,9 @@ internal sealed unsafe class TransmitRing : SlotRing
         {
             Set(port, socket, PACKET_VNET_HDR, 1, nameof(PACKET_VNET_HDR));
             Provide(port, socket, interfaceIndex);
-            return socket;
+            return SetPromiscuous(PACKET_ADD_MEMBERSHIP, socket, interfaceIndex) >= 0
+                ? socket
+                : throw PortException.FromErrno(port, $"setsockopt({nameof(PACKET_ADD_MEMBERSHIP)})");
         }
         catch
         {

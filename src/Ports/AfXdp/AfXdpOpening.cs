@@ -3,7 +3,6 @@ using Softswitch.Ports.AfPacket;
 using Softswitch.Ports.Linux;
 using Softswitch.Ports.Linux.Interfaces;
 using Softswitch.Ports.Linux.Memory;
-using static Softswitch.Ports.Linux.Sockets.PacketSocket;
 
 namespace Softswitch.Ports.AfXdp;
 
@@ -26,7 +25,7 @@ internal static class AfXdpOpening
         parts.Program = XdpProgram.Attach(port, device, options.Mode, queues);
         // A card finishes checksums as it sends, and so does a virtual card's driver (virtio_net) that runs the program itself.
         parts.HidesPartialChecksums = !isHardware || !parts.Program.IsNative;
-        parts.Promiscuous = OpenPromiscuous(port, device.Index);
+        parts.Promiscuous = TransmitRing.OpenSender(port, device.Index);
         UmemCopying copying = !parts.Program.IsNative ? UmemCopying.Copy
             : isHardware ? UmemCopying.ZeroCopyIfPossible
             : UmemCopying.CopyUnlessFirst;
@@ -81,19 +80,6 @@ internal static class AfXdpOpening
             string why = binding.IsMultiBuffer ? string.Empty : "; for more the kernel (Linux 6.6 or later is wanted) has to know packets of several frames";
             throw new PortException($"{port}: interface {device.Name} has an MTU of {device.Mtu}; AF_XDP takes {most} at most{frames}{why}");
         }
-    }
-
-    /// <summary>Makes the card deliver packets that are not addressed to it. Segments leave by the same socket.</summary>
-    private static int OpenPromiscuous(string port, int interfaceIndex)
-    {
-        int socket = TransmitRing.OpenSender(port, interfaceIndex);
-        if (SetPromiscuous(PACKET_ADD_MEMBERSHIP, socket, interfaceIndex) < 0)
-        {
-            PortException refused = PortException.FromErrno(port, $"setsockopt({nameof(PACKET_ADD_MEMBERSHIP)})");
-            _ = Libc.close(socket);
-            throw refused;
-        }
-        return socket;
     }
 
     private static string Describe(string driver, AfXdpParts parts)

@@ -173,7 +173,7 @@ internal sealed unsafe class AfXdpTransmitter
         Debug.Assert(_segments >= 0, "the datapath finishes packets for a port that takes no offloads");
         bool isFit = VirtioNetHeader.TryFor(packet, frames, out VirtioNetHeader header) && LinkFrame.FitsMtu(packet, header, mtu);
         int error = isFit ? PacketSocket.Send(_segments, packet, header) : 0;
-        if (error is Errno.ENOBUFS or Errno.EAGAIN or Errno.EINTR or Errno.ENOMEM)
+        if (LinkFrame.IsTemporary(error))
         {
             return false;
         }

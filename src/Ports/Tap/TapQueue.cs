@@ -104,7 +104,7 @@ internal sealed unsafe class TapQueue : IPort
                 continue;
             }
             int error = Write(packet, header);
-            if (error is Errno.EAGAIN or Errno.ENOBUFS or Errno.EINTR or Errno.ENOMEM)
+            if (LinkFrame.IsTemporary(error))
             {
                 return i;
             }

@@ -40,6 +40,9 @@ internal static class LinkFrame
         _ => DropReason.DeviceRefused,
     };
 
+    /// <summary>Whether the kernel may take a packet later that it did not take now. A full queue passes; a device that is down or gone does not.</summary>
+    public static bool IsTemporary(int error) => error is Errno.ENOBUFS or Errno.EAGAIN or Errno.EINTR or Errno.ENOMEM;
+
     private static bool IsTagged(in Packet packet) =>
         BinaryPrimitives.ReadUInt16BigEndian(packet.Bytes[12..]) is EtherType.Vlan or EtherType.ServiceVlan;
 }
