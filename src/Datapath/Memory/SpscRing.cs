@@ -3,7 +3,7 @@ using System.Runtime.InteropServices;
 
 namespace Softswitch.Datapath.Memory;
 
-/// <summary>A bounded queue between one producing and one consuming thread. Neither ever waits.</summary>
+/// <summary>A bounded queue between one producing and one consuming thread, which may be the same. Neither ever waits.</summary>
 /// <remarks>Each side's cursor has a cache line of its own, with the copy of the other's cursor that the side last saw.</remarks>
 internal sealed class SpscRing<T>
     where T : struct
@@ -64,11 +64,30 @@ internal sealed class SpscRing<T>
         return true;
     }
 
+    /// <summary>Producer only: a prefix of the items, as far as there is room.</summary>
+    /// <returns>Its length; the rest stays with the caller.</returns>
+    public int Enqueue(ReadOnlySpan<T> items)
+    {
+        long written = _cursors.Written;
+        if (written + items.Length - _cursors.HeadSeen > _items.Length)
+        {
+            _cursors.HeadSeen = Volatile.Read(ref _cursors.Head);
+        }
+        int count = Math.Min(items.Length, _items.Length - (int)(written - _cursors.HeadSeen));
+        for (int i = 0; i < count; i++)
+        {
+            _items[(written + i) & _mask] = items[i];
+        }
+        _cursors.Written = written + count;
+        Publish();
+        return count;
+    }
+
     /// <summary>Producer only: once for several items, as the consumer's processor has to fetch the line anew after each time.</summary>
     public void Publish() => Volatile.Write(ref _cursors.Tail, _cursors.Written);
 
-    /// <summary>Consumer only: items that can be taken out now.</summary>
-    public int ReadyCount => (int)(Produced - _cursors.Head);
+    /// <summary>Items that can be taken out. Any thread; the consumer finds at least as many.</summary>
+    public int ReadyCount => (int)(Produced - Consumed);
 
     /// <summary>Consumer only.</summary>
     public bool TryDequeue(out T item)

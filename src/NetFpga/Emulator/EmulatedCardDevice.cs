@@ -1,7 +1,7 @@
+using Softswitch.Datapath.Memory;
 using Softswitch.Datapath.Packets;
 using Softswitch.Datapath.Ports;
 using Softswitch.NetFpga.Registers;
-using Softswitch.Ports.Memory;
 
 namespace Softswitch.NetFpga.Emulator;
 
@@ -25,7 +25,7 @@ internal sealed class EmulatedCardDevice
     private readonly PacketBatch _arrived = new();
     private readonly Packet[][] _leaving = [new Packet[StagedFrames], new Packet[StagedFrames], new Packet[StagedFrames], new Packet[StagedFrames]];
     private readonly int[] _leavingCount = new int[CardPort.Count];
-    private readonly PacketRing[] _toHost = [new(HostFrames), new(HostFrames), new(HostFrames), new(HostFrames)];
+    private readonly SpscRing<Packet>[] _toHost = [new(HostFrames), new(HostFrames), new(HostFrames), new(HostFrames)];
     private readonly long[] _arrivedLost = new long[CardPort.Count];
     private readonly long[] _leavingLost = new long[CardPort.Count];
     private readonly long[] _hostLost = new long[CardPort.Count];
@@ -51,7 +51,7 @@ internal sealed class EmulatedCardDevice
     /// <summary>Takes what is on the port's wire to the card, and gives the host what the card has for it on that port.</summary>
     public int ReceiveFromCard(int port, PacketBatch batch, FrameCache frames)
     {
-        if (_toHost[port].Count <= HostFramesToGoOn)
+        if (_toHost[port].ReadyCount <= HostFramesToGoOn)
         {
             ReceiveFromWire(port, frames);
         }
@@ -208,7 +208,7 @@ internal sealed class EmulatedCardDevice
             }
             _leaving[port][_leavingCount[port]++] = packet;
         }
-        else if (_toHost[port].Enqueue(new ReadOnlySpan<Packet>(in packet)) == 0)
+        else if (!_toHost[port].TryEnqueue(packet))
         {
             _hostLost[port]++;
             frames.Release(packet);

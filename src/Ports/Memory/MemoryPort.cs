@@ -1,4 +1,5 @@
 using Softswitch.Datapath.Headers;
+using Softswitch.Datapath.Memory;
 using Softswitch.Datapath.Packets;
 using Softswitch.Datapath.Ports;
 
@@ -13,8 +14,8 @@ namespace Softswitch.Ports.Memory;
 /// </remarks>
 internal sealed unsafe class MemoryPort : IPort, IPortDevice
 {
-    private readonly PacketRing _toSwitch;
-    private readonly PacketRing _fromSwitch;
+    private readonly SpscRing<Packet> _toSwitch;
+    private readonly SpscRing<Packet> _fromSwitch;
     private volatile Action? _wake;
     private volatile bool _up = true;
     private volatile bool _isSetDown;
@@ -30,8 +31,8 @@ internal sealed unsafe class MemoryPort : IPort, IPortDevice
         Name = name;
         TakesOffloads = takesOffloads;
         FarFrames = pool.CreateCache();
-        _toSwitch = new PacketRing(capacity);
-        _fromSwitch = new PacketRing(capacity);
+        _toSwitch = new SpscRing<Packet>(capacity);
+        _fromSwitch = new SpscRing<Packet>(capacity);
         Queues = [this];
     }
 
@@ -60,22 +61,24 @@ internal sealed unsafe class MemoryPort : IPort, IPortDevice
     internal bool IsDisposed { get; private set; }
 
     /// <summary>Packets that wait to be received by the switch.</summary>
-    public int PendingReceive => _toSwitch.Count;
+    public int PendingReceive => _toSwitch.ReadyCount;
 
     /// <summary>Packets that wait to be collected.</summary>
-    public int PendingCollect => _fromSwitch.Count;
+    public int PendingCollect => _fromSwitch.ReadyCount;
 
     public int Receive(PacketBatch batch, FrameCache frames)
     {
-        int room = batch.Free;
-        int received = 0;
-        while (received < room && _toSwitch.TryDequeue(out Packet packet))
+        int before = batch.Count;
+        while (_toSwitch.Peek(batch.Free) is { IsEmpty: false } waiting)
         {
-            batch.Add(packet);
-            received++;
+            foreach (ref readonly Packet packet in waiting)
+            {
+                batch.Add(packet);
+            }
+            _toSwitch.Advance(waiting.Length);
         }
-        frames.TakeIn(batch.Packets[^received..]);
-        return received;
+        frames.TakeIn(batch.Packets[before..]);
+        return batch.Count - before;
     }
 
     public bool WakeBy(Action wake)
@@ -84,7 +87,7 @@ internal sealed unsafe class MemoryPort : IPort, IPortDevice
         return true;
     }
 
-    public bool Arm() => _toSwitch.Count == 0;
+    public bool Arm() => _toSwitch.IsEmpty;
 
     public void CountOn(PortAccount* account) => _account = account;
 
@@ -123,7 +126,7 @@ internal sealed unsafe class MemoryPort : IPort, IPortDevice
     /// <returns>False, counted as a receive drop, when the queue is full; the packet is then still the caller's.</returns>
     public bool TryInject(in Packet packet)
     {
-        if (_toSwitch.Enqueue(new ReadOnlySpan<Packet>(in packet)) == 1)
+        if (_toSwitch.TryEnqueue(packet))
         {
             _wake?.Invoke();
             return true;

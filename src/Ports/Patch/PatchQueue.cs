@@ -1,6 +1,6 @@
+using Softswitch.Datapath.Memory;
 using Softswitch.Datapath.Packets;
 using Softswitch.Datapath.Ports;
-using Softswitch.Ports.Memory;
 
 namespace Softswitch.Ports.Patch;
 
@@ -17,7 +17,7 @@ internal sealed unsafe class PatchQueue(PatchPort end) : IPort
     // Milliseconds that a pass may be stopped in the middle of sending.
     private const int SendPatience = 5000;
 
-    private readonly PacketRing _arrived = new(Capacity);
+    private readonly SpscRing<Packet> _arrived = new(Capacity);
     private volatile PatchQueue? _far;
     private volatile Action? _wake;
     private PortAccount* _account = PortAccount.Nobody;
@@ -42,20 +42,22 @@ internal sealed unsafe class PatchQueue(PatchPort end) : IPort
         return true;
     }
 
-    public bool Arm() => _arrived.Count == 0;
+    public bool Arm() => _arrived.IsEmpty;
 
     public int Receive(PacketBatch batch, FrameCache frames)
     {
-        int room = batch.Free;
-        int received = 0;
-        while (received < room && _arrived.TryDequeue(out Packet packet))
+        int before = batch.Count;
+        while (_arrived.Peek(batch.Free) is { IsEmpty: false } waiting)
         {
-            packet.Flags &= PacketFlags.OffloadMask; // offload flags stay; the other switch's own flags do not
-            batch.Add(packet);
-            received++;
+            foreach (Packet packet in waiting)
+            {
+                // Offload flags stay; the other switch's own flags do not.
+                batch.Add(packet with { Flags = packet.Flags & PacketFlags.OffloadMask });
+            }
+            _arrived.Advance(waiting.Length);
         }
-        frames.TakeIn(batch.Packets[^received..]);
-        return received;
+        frames.TakeIn(batch.Packets[before..]);
+        return batch.Count - before;
     }
 
     public int Transmit(ReadOnlySpan<Packet> packets, FrameCache frames)

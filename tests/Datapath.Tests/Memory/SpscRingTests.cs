@@ -59,6 +59,19 @@ public sealed class SpscRingTests
         Assert.True(ring.Peek(100).IsEmpty);
     }
 
+    [Fact]
+    public void Several_items_go_in_as_far_as_there_is_room()
+    {
+        SpscRing<int> ring = new(8);
+        Assert.Equal(5, ring.Enqueue([0, 1, 2, 3, 4]));
+        Assert.Equal(3, ring.Enqueue([5, 6, 7, 8]));
+        Assert.Equal(0, ring.Enqueue([8]));
+        ring.Advance(6);
+        Assert.Equal(4, ring.Enqueue([8, 9, 10, 11])); // across the end of the memory
+        Assert.Equal([6, 7, 8, 9, 10, 11], ring.ReadAll());
+        Assert.Equal(6, ring.ReadyCount);
+    }
+
     [Theory]
     [InlineData(1)]
     [InlineData(64)]
