@@ -9,10 +9,10 @@ using Softswitch.Ports.Tunnels.Settings;
 
 namespace Softswitch.Ports.Tunnels;
 
-/// <summary>Takes the outer headers off packets to a local address and hands the inner packets to their tunnel port. One for each worker.</summary>
+/// <summary>Takes the outer headers off packets to a local address, and finds the tunnel that an inner packet belongs to. One for each worker.</summary>
 /// <remarks>
-/// Each packet ends in a tunnel's queue or is dropped under one reason. Every field is checked before it is used: the checksum of the IPv4 header, that of
-/// UDP or GRE if there is one, and each length against the length around it.
+/// Every field is checked before it is used: the checksum of the IPv4 header, that of UDP or GRE if there is one, and each length against the length
+/// around it.
 /// </remarks>
 internal sealed unsafe class Decapsulator
 {
@@ -70,21 +70,7 @@ internal sealed unsafe class Decapsulator
         return _underlay.Tunnels.HasEnds(ip[9], *(uint*)(ip + 16) | ((ulong)*(uint*)(ip + 12) << 32));
     }
 
-    /// <summary>Ends the ownership of a packet that <see cref="IsWanted"/>.</summary>
-    /// <param name="account">The account of the underlay's ingress.</param>
-    public void Take(Packet packet, FrameCache frames, PacketAccount* account)
-    {
-        DropReason reason = TryUnwrap(ref packet, frames, out TunnelQueue? queue);
-        if (queue == null)
-        {
-            frames.Drop(packet, reason, account);
-            return;
-        }
-        account->Used++;
-        queue.Deliver(packet, frames);
-    }
-
-    /// <summary>Takes the outer headers off.</summary>
+    /// <summary>Takes the outer headers off a packet that <see cref="IsWanted"/>.</summary>
     /// <param name="queue">The queue of the packet's tunnel; null if the packet must be dropped.</param>
     /// <returns>The drop reason if <paramref name="queue"/> is null.</returns>
     public DropReason TryUnwrap(ref Packet packet, FrameCache frames, out TunnelQueue? queue)

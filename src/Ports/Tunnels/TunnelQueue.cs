@@ -30,7 +30,7 @@ internal sealed unsafe class TunnelQueue : IPort, IDisposable
     private readonly TunnelOptions _options;
     private readonly Underlay _underlay;
     private readonly int _index;
-    private readonly UnderlayQueue? _traced;
+    private readonly UnderlaySender? _traced;
     private readonly bool _hasFlowOptions;
     private readonly TunnelKind _kind;
     private readonly bool _hasChecksum;
@@ -48,8 +48,8 @@ internal sealed unsafe class TunnelQueue : IPort, IDisposable
     private ushort _identification;
     private PortAccount* _account = PortAccount.Nobody;
 
-    /// <param name="traced">The queue that takes the packets of a trace, for which no next hop is asked; null for a queue that sends by the underlay.</param>
-    public TunnelQueue(int index, TunnelDevice device, Underlay underlay, UnderlayQueue? traced = null)
+    /// <param name="traced">What takes the packets of a trace, for which no next hop is asked; null for a queue that sends by the underlay.</param>
+    public TunnelQueue(int index, TunnelDevice device, Underlay underlay, UnderlaySender? traced = null)
     {
         _traced = traced;
         _index = index;
@@ -118,10 +118,9 @@ internal sealed unsafe class TunnelQueue : IPort, IDisposable
     public int Transmit(ReadOnlySpan<Packet> packets, FrameCache frames)
     {
         _frames = frames;
-        if ((_traced ?? _underlay.QueueAt(_index)) is not { } below)
+        if ((_traced ?? _underlay.QueueAt(_index)?.Sender) is not { } below)
         {
-            _account->Egress.Lost += (uint)packets.Length;
-            frames.Drop(packets, DropReason.TunnelDown, &_account->Egress);
+            frames.DropLost(packets, DropReason.TunnelDown, &_account->Egress);
             return packets.Length;
         }
         int generation = _underlay.Generation.Value;
@@ -165,7 +164,7 @@ internal sealed unsafe class TunnelQueue : IPort, IDisposable
         frames?.Drain();
     }
 
-    private void Flush(UnderlayQueue below, FrameCache frames)
+    private void Flush(UnderlaySender below, FrameCache frames)
     {
         if (_stage.Count > 0)
         {
@@ -177,7 +176,7 @@ internal sealed unsafe class TunnelQueue : IPort, IDisposable
     /// <summary>Wraps a packet and stages it; or drops, answers or cuts it, or keeps it until its next hop is known.</summary>
     /// <remarks>The commonest case touches no field of a handle in memory, and nothing outside of the first-level cache.</remarks>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private void Wrap(Packet packet, ref OuterHeader header, int mtu, FrameCache frames, UnderlayQueue below)
+    private void Wrap(Packet packet, ref OuterHeader header, int mtu, FrameCache frames, UnderlaySender below)
     {
         byte* data = packet.Data;
         int length = packet.Length;
@@ -261,7 +260,7 @@ internal sealed unsafe class TunnelQueue : IPort, IDisposable
 
     /// <summary>Cuts a packet that is too long, keeps a packet whose next hop is not known yet, drops a packet without a route.</summary>
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private void SendSlowly(Packet packet, in OuterHeader header, bool isTooLong, int mtu, FrameCache frames, UnderlayQueue below)
+    private void SendSlowly(Packet packet, in OuterHeader header, bool isTooLong, int mtu, FrameCache frames, UnderlaySender below)
     {
         if (!isTooLong)
         {
@@ -289,7 +288,7 @@ internal sealed unsafe class TunnelQueue : IPort, IDisposable
     }
 
     /// <returns>False if there is no route; the packet stays the caller's then.</returns>
-    private bool TrySendOrHold(in Packet packet, in OuterHeader header, FrameCache frames, UnderlayQueue below)
+    private bool TrySendOrHold(in Packet packet, in OuterHeader header, FrameCache frames, UnderlaySender below)
     {
         if (header.IsReachable)
         {
@@ -335,7 +334,7 @@ internal sealed unsafe class TunnelQueue : IPort, IDisposable
     };
 
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private void LookUp(ref OuterHeader header, int generation, UnderlayQueue below)
+    private void LookUp(ref OuterHeader header, int generation, UnderlaySender below)
     {
         header.IsReachable = false;
         header.NextHop = default;

@@ -11,7 +11,7 @@ internal sealed unsafe class TunnelTrace : IEgressTrace
 {
     private readonly TunnelDevice _device;
     private readonly Underlay _underlay;
-    private readonly UnderlayQueue? _below;
+    private readonly UnderlaySender? _below;
     private readonly TunnelQueue _queue;
     private readonly PacketBatch _answers = new();
 
@@ -19,14 +19,14 @@ internal sealed unsafe class TunnelTrace : IEgressTrace
     {
         _device = device;
         _underlay = underlay;
-        _below = underlay.Device is { } present ? new UnderlayQueue(wire, 0, present, underlay) : null;
+        _below = underlay.Device is { } present ? new UnderlaySender(wire, present, underlay) : null;
         // No index of the underlay's: without a device it has nothing to send by.
         _queue = new TunnelQueue(int.MaxValue, device, underlay, _below);
     }
 
     public IPortDevice? Below => _underlay.Device;
 
-    public int WaitingCount => _below?.WaitingCount ?? 0;
+    public int WaitingCount => _below?.HeldCount ?? 0;
 
     public string Way { get; private set; } = "";
 
@@ -59,11 +59,7 @@ internal sealed unsafe class TunnelTrace : IEgressTrace
         return bytes;
     }
 
-    public void Dispose()
-    {
-        _queue.Dispose();
-        _below?.Dispose();
-    }
+    public void Dispose() => _queue.Dispose();
 
     private string DescribeWay(Be32 remote)
     {

@@ -11,7 +11,7 @@ using Softswitch.Ports.Tunnels.NextHops;
 namespace Softswitch.Ports.Tunnels;
 
 /// <summary>One worker's queue of an underlay port. It answers or decapsulates packets to the port's own addresses, and passes others on.</summary>
-/// <remarks>Threads: the worker's, but for counters. Tunnels' queues of the same index belong to the same worker and send through <see cref="Send"/>.</remarks>
+/// <remarks>Threads: the worker's, but for counters. Tunnels' queues of the same index belong to the same worker and send by <see cref="Sender"/>.</remarks>
 internal sealed unsafe class UnderlayQueue : IPort, IDisposable
 {
     private const int HeaderLength = OuterHeader.EthernetLength;
@@ -26,14 +26,12 @@ internal sealed unsafe class UnderlayQueue : IPort, IDisposable
     private readonly IPort _inner;
     private readonly UnderlayDevice _device;
     private readonly Underlay _underlay;
-    private readonly PendingPackets _pending = new();
     private readonly Decapsulator _decapsulator;
     private Reassembler? _reassembler;
     private Reassembler? _echoReassembler;
     private FrameCache? _reassemblyFrames;
     private FrameCache? _frames;
     private PortAccount* _account = PortAccount.Nobody;
-    private long _timer = long.MinValue;
     private int _pendingGeneration;
 
     public UnderlayQueue(IPort inner, int index, UnderlayDevice device, Underlay underlay)
@@ -41,15 +39,12 @@ internal sealed unsafe class UnderlayQueue : IPort, IDisposable
         _inner = inner;
         _device = device;
         _underlay = underlay;
+        Sender = new UnderlaySender(inner, device, underlay);
         _decapsulator = new Decapsulator(underlay, index, device.Interface?.HidesPartialChecksums == true);
     }
 
-    /// <summary>Packets that wait for their next hop.</summary>
-    public int WaitingCount => _pending.Count;
-
-    public MacAddress HardwareAddress => _device.HardwareAddress;
-
-    public int Mtu => _device.Mtu;
+    /// <summary>Sends what the tunnels' queues of the same index make, and what is made here.</summary>
+    public UnderlaySender Sender { get; }
 
     public int PollDescriptor => _inner.PollDescriptor;
 
@@ -60,6 +55,7 @@ internal sealed unsafe class UnderlayQueue : IPort, IDisposable
     public void CountOn(PortAccount* account)
     {
         _account = account;
+        Sender.CountOn(account);
         _inner.CountOn(account);
     }
 
@@ -69,7 +65,7 @@ internal sealed unsafe class UnderlayQueue : IPort, IDisposable
         int first = batch.Count;
         int received = _inner.Receive(batch, frames);
         long now = _underlay.Milliseconds;
-        if (now >= _timer || _pendingGeneration != _underlay.Generation.Value)
+        if (now >= Sender.DueAt || _pendingGeneration != _underlay.Generation.Value)
         {
             RunTimers(now, frames);
         }
@@ -93,67 +89,12 @@ internal sealed unsafe class UnderlayQueue : IPort, IDisposable
 
     public int Transmit(ReadOnlySpan<Packet> packets, FrameCache frames) => _inner.Transmit(packets, frames);
 
-    /// <summary>Sends packets of tunnels, or packets made here. Takes their ownership.</summary>
-    public void Send(ReadOnlySpan<Packet> packets, FrameCache frames)
-    {
-        _account->Egress.Made += (uint)packets.Length;
-        SendMade(packets, frames);
-    }
-
-    /// <summary>Counts packets that could not be made, as no frame was free.</summary>
-    public void CountUnmade(int packets)
-    {
-        _account->Egress.Made += (uint)packets;
-        _account->Egress.CountDrops(DropReason.NoFrame, packets);
-    }
-
-    /// <summary>Drops a packet made here that has no route.</summary>
-    public void DropUnsent(in Packet packet, DropReason reason, FrameCache frames)
-    {
-        _account->Egress.Made++;
-        frames.Drop(packet, reason, &_account->Egress);
-    }
-
-    private void SendMade(ReadOnlySpan<Packet> packets, FrameCache frames)
-    {
-        ulong bytes = 0;
-        foreach (ref readonly Packet packet in packets)
-        {
-            bytes += (uint)packet.Length;
-        }
-        int taken = _inner.TransmitAs(_device.Number, packets, frames);
-        foreach (ref readonly Packet packet in packets[taken..])
-        {
-            bytes -= (uint)packet.Length;
-            frames.Drop(packet, DropReason.TransmitQueueFull, &_account->Egress);
-        }
-        _account->Egress.Left += (uint)taken;
-        _account->Egress.LeftBytes += bytes;
-    }
-
-    /// <summary>Keeps a packet until its next hop is known; the worker asks for it in its next pass. Takes ownership if there is room.</summary>
-    public bool TryHold(in Packet packet, Be32 nextHop)
-    {
-        if (!_pending.TryAdd(packet, nextHop))
-        {
-            return false;
-        }
-        _timer = long.MinValue;
-        _account->Egress.Made++;
-        _account->Egress.Held++;
-        return true;
-    }
-
     /// <summary>Gives frames back; no worker uses the queue any more.</summary>
     public void Dispose()
     {
         // The worker may still use its own cache, so the frames left here go back through another. The frames of a trace go with their pool.
         FrameCache? frames = _frames?.CreateSibling();
-        while (_pending.TryTakeAny(out Packet packet))
-        {
-            _account->Egress.Held--;
-            frames?.Drop(packet, DropReason.TunnelDown, &_account->Egress);
-        }
+        Sender.End(frames);
         _reassembler?.Dispose();
         _echoReassembler?.Dispose();
         _reassemblyFrames?.Drain();
@@ -250,8 +191,20 @@ internal sealed unsafe class UnderlayQueue : IPort, IDisposable
         }
         else
         {
-            _decapsulator.Take(packet, frames, &_account->Ingress);
+            TakeTunneled(packet, frames);
         }
+    }
+
+    private void TakeTunneled(Packet packet, FrameCache frames)
+    {
+        DropReason reason = _decapsulator.TryUnwrap(ref packet, frames, out TunnelQueue? queue);
+        if (queue == null)
+        {
+            frames.Drop(packet, reason, &_account->Ingress);
+            return;
+        }
+        _account->Ingress.Used++;
+        queue.Deliver(packet, frames);
     }
 
     private void TakeFragment(in Packet packet, long now, FrameCache frames)
@@ -332,18 +285,18 @@ internal sealed unsafe class UnderlayQueue : IPort, IDisposable
     /// <summary>An answer as long as its question, which may have come in fragments, leaves in fragments.</summary>
     private void SendFitting(Packet packet, FrameCache frames)
     {
-        if (!Fragmenter.Exceeds(packet, Mtu))
+        if (!Fragmenter.Exceeds(packet, _device.Mtu))
         {
-            Send(new ReadOnlySpan<Packet>(in packet), frames);
+            Sender.Send(new ReadOnlySpan<Packet>(in packet), frames);
             return;
         }
-        if (Fragmenter.TryBegin(packet, frames, Mtu, out Fragmenter fragmenter))
+        if (Fragmenter.TryBegin(packet, frames, _device.Mtu, out Fragmenter fragmenter))
         {
             while (fragmenter.TryNext(out Packet fragment))
             {
-                Send(new ReadOnlySpan<Packet>(in fragment), frames);
+                Sender.Send(new ReadOnlySpan<Packet>(in fragment), frames);
             }
-            CountUnmade(fragmenter.Remaining);
+            Sender.CountUnmade(fragmenter.Remaining);
         }
         frames.Release(packet);
     }
@@ -367,7 +320,7 @@ internal sealed unsafe class UnderlayQueue : IPort, IDisposable
         Use(packet, frames);
         if (message.Operation == ArpMessage.Request && _underlay.Kernel == null)
         {
-            SendArp(new ArpMessage(ArpMessage.Reply, HardwareAddress, message.Target, message.SenderHardware, message.Sender), message.SenderHardware, frames);
+            SendArp(new ArpMessage(ArpMessage.Reply, _device.HardwareAddress, message.Target, message.SenderHardware, message.Sender), message.SenderHardware, frames);
         }
         return true;
     }
@@ -378,7 +331,7 @@ internal sealed unsafe class UnderlayQueue : IPort, IDisposable
         {
             packet.Length = ArpMessage.FrameLength;
             message.Write(packet.Bytes, destination);
-            Send(new ReadOnlySpan<Packet>(in packet), frames);
+            Sender.Send(new ReadOnlySpan<Packet>(in packet), frames);
         }
     }
 
@@ -386,27 +339,17 @@ internal sealed unsafe class UnderlayQueue : IPort, IDisposable
     [MethodImpl(MethodImplOptions.NoInlining)]
     private void RunTimers(long now, FrameCache frames)
     {
-        _timer = now + TimerInterval;
+        Sender.DueAt = now + TimerInterval;
         _reassembler?.Expire((uint)now);
         _echoReassembler?.Expire((uint)now);
         _underlay.RunTimers(now);
         while (_device.IsUp && _underlay.Neighbours.TryTakeProbe(now, out NeighbourProbe probe))
         {
             Be32 source = _underlay.Routes.SourceFor(probe.Target);
-            SendArp(new ArpMessage(ArpMessage.Request, HardwareAddress, source, default, probe.Target), probe.Destination, frames);
+            SendArp(new ArpMessage(ArpMessage.Request, _device.HardwareAddress, source, default, probe.Target), probe.Destination, frames);
         }
         _pendingGeneration = _underlay.Generation.Value;
-        int from = 0;
-        while (_pending.TryTake(_underlay, ref from, out Packet packet, out bool reachable))
-        {
-            _account->Egress.Held--;
-            if (reachable)
-            {
-                SendMade(new ReadOnlySpan<Packet>(in packet), frames);
-                continue;
-            }
-            frames.Drop(packet, DropReason.TunnelUnreachable, &_account->Egress);
-        }
+        Sender.SendHeld(frames);
     }
 
     /// <summary>Ends a packet that was for us, and counts it as used.</summary>

@@ -183,10 +183,10 @@ public sealed class UnderlayTests
         {
             host.Send(Frame);
         }
-        Assert.Equal(100 - PendingPackets.CapacityOfOne, host.Drops(DropReason.TunnelUnreachable));
+        Assert.Equal(100 - UnderlaySender.MostHeldForOne, host.Drops(DropReason.TunnelUnreachable));
         host.LearnPeer();
         host.Poll();
-        Assert.Equal(PendingPackets.CapacityOfOne, host.Sent().Count(frame => frame.Length > ArpMessage.FrameLength));
+        Assert.Equal(UnderlaySender.MostHeldForOne, host.Sent().Count(frame => frame.Length > ArpMessage.FrameLength));
     }
 
     [Fact]
