@@ -139,14 +139,10 @@ internal sealed class AfPacketPort : IPortDevice, INetworkInterface, IDeviceHand
         {
             throw new PortException($"{port}: {RingSlots.Rule}");
         }
-        AfPacketParts parts = new(port, LinuxInterface.Open(port, interfaceName)) { Time = options.TimeProvider };
+        AfPacketParts parts = new(port, LinuxInterface.OpenEthernet(port, interfaceName)) { Time = options.TimeProvider };
         try
         {
             LinuxInterface device = parts.Device;
-            if (device.HardwareType != ARPHRD_ETHER)
-            {
-                throw new PortException($"{port}: interface {interfaceName} is not Ethernet (hardware type {device.HardwareType})");
-            }
             parts.Lock = InterfaceLock.Take(port, device);
             VlanOffload.Recover(device);
             parts.Sender = TransmitRing.OpenSender(port, device.Index);

@@ -5,7 +5,6 @@ using Softswitch.Ports.Linux;
 using Softswitch.Ports.Linux.Interfaces;
 using Softswitch.Ports.Linux.Memory;
 using Softswitch.Ports.Linux.Sockets;
-using static Softswitch.Ports.Linux.Sockets.PacketSocket;
 
 namespace Softswitch.Ports.AfXdp;
 
@@ -102,13 +101,9 @@ internal sealed class AfXdpPort : IPortDevice, INetworkInterface, IDeviceHandove
     /// <exception cref="PortException">The interface does not exist, is not Ethernet, is taken or unfit, or the system refuses.</exception>
     public static AfXdpPort Open(string port, string interfaceName, FramePool pool, AfXdpOptions? options = null)
     {
-        var parts = new AfXdpParts(LinuxInterface.Open(port, interfaceName)) { Options = options ?? new AfXdpOptions() };
+        var parts = new AfXdpParts(LinuxInterface.OpenEthernet(port, interfaceName)) { Options = options ?? new AfXdpOptions() };
         try
         {
-            if (parts.Device.HardwareType != ARPHRD_ETHER)
-            {
-                throw new PortException($"{port}: interface {interfaceName} is not Ethernet (hardware type {parts.Device.HardwareType})");
-            }
             parts.Lock = InterfaceLock.Take(port, parts.Device);
             AfXdpOpening.SetUp(port, parts, pool);
             return new AfXdpPort(parts);

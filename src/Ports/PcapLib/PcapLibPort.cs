@@ -92,15 +92,11 @@ internal sealed unsafe class PcapLibPort : IPortDevice, INetworkInterface
     /// </exception>
     public static PcapLibPort Open(string port, string interfaceName)
     {
-        LinuxInterface device = LinuxInterface.Open(port, interfaceName);
+        LinuxInterface device = LinuxInterface.OpenEthernet(port, interfaceName);
         InterfaceLock? interfaceLock = null;
         LiveCapture? capture = null;
         try
         {
-            if (device.HardwareType != ARPHRD_ETHER)
-            {
-                throw new PortException($"{port}: interface {interfaceName} is not Ethernet (hardware type {device.HardwareType})");
-            }
             if (!device.WasUp)
             {
                 throw new PortException(

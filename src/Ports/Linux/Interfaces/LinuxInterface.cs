@@ -21,6 +21,7 @@ internal sealed unsafe class LinuxInterface : IDisposable
     private const uint SIOCGIFINDEX = 0x8933;
     private const uint SIOCETHTOOL = 0x8946;
 
+    private const ushort ARPHRD_ETHER = 1;
     private const ushort IFF_UP = 0x1;
     private const ushort IFF_RUNNING = 0x40;
 
@@ -35,6 +36,7 @@ internal sealed unsafe class LinuxInterface : IDisposable
     private PortLink _link;
     private volatile string _name;
     private long _address;
+    private ushort _hardwareType;
     private volatile int _mtu;
     private volatile bool _isUp;
     private ushort? _flagsOfLink;
@@ -57,9 +59,6 @@ internal sealed unsafe class LinuxInterface : IDisposable
 
     /// <summary>As of the last <see cref="ReadLink"/>.</summary>
     public MacAddress HardwareAddress => new((ulong)Volatile.Read(ref _address));
-
-    /// <summary>ARPHRD_ETHER is 1.</summary>
-    public ushort HardwareType { get; private set; }
 
     /// <summary>Whether the network namespace still has it.</summary>
     public bool Exists
@@ -97,6 +96,19 @@ internal sealed unsafe class LinuxInterface : IDisposable
         _ = opened.ReadLink();
         opened._foundUp = (opened._flagsOfLink & IFF_UP) != 0;
         return opened;
+    }
+
+    /// <summary>The same of an interface for a port: it must carry Ethernet frames.</summary>
+    /// <exception cref="PortException">As above, or it does not.</exception>
+    public static LinuxInterface OpenEthernet(string port, string name)
+    {
+        LinuxInterface opened = Open(port, name);
+        if (opened._hardwareType == ARPHRD_ETHER)
+        {
+            return opened;
+        }
+        opened.Dispose();
+        throw new PortException($"{port}: interface {name} is not Ethernet (hardware type {opened._hardwareType})");
     }
 
     /// <summary>Finds the interface that another process has open, in the calling thread's network namespace.</summary>
@@ -337,7 +349,7 @@ internal sealed unsafe class LinuxInterface : IDisposable
             _name = state.Request.ReadName();
         }
         Volatile.Write(ref _address, (long)state.Address.Value);
-        HardwareType = state.HardwareType;
+        _hardwareType = state.HardwareType;
         _mtu = state.Mtu;
     }
 

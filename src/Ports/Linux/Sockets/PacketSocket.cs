@@ -27,7 +27,6 @@ internal static unsafe class PacketSocket
     public const int TPACKET_V2 = 1;
     public const ushort PACKET_MR_PROMISC = 1;
     public const ushort ETH_P_ALL = 3;
-    public const ushort ARPHRD_ETHER = 1;
 
     public const uint TP_STATUS_KERNEL = 0;
     public const uint TP_STATUS_USER = 1;
