@@ -6,7 +6,12 @@ namespace Softswitch.Ports.AfPacket;
 
 /// <summary>The rings of one AF_PACKET port that are open: opens larger ones by need, and closes those that the worker has left.</summary>
 /// <remarks>Threads: any; <see cref="Grow"/> the thread of <see cref="RingGrower"/>.</remarks>
-internal sealed class PortRings
+/// <param name="port">What errors call the port.</param>
+/// <param name="queue">The port's, which uses the rings.</param>
+/// <param name="rings">Those that the queue begins with; this one's from now on.</param>
+/// <param name="isOurs">Whether no other process has the rings.</param>
+internal sealed class PortRings(
+    string port, LinuxInterface device, AfPacketQueue queue, RingDemand demand, IEnumerable<SlotRing> rings, bool isOurs)
 {
     // Milliseconds between two looks whether the worker has changed over, and until one that found nothing to do before looks again.
     private const int MovePause = 5;
@@ -22,32 +27,14 @@ internal sealed class PortRings
 
     private readonly Lock _growing = new(); // before _sync; held while the kernel is waited for
     private readonly Lock _sync = new();
-    private readonly string _port;
-    private readonly LinuxInterface _interface;
-    private readonly AfPacketQueue _queue;
-    private readonly RingDemand _demand;
-    private readonly List<SlotRing> _rings; // all that are open, under _sync
+    private readonly List<SlotRing> _rings = [.. rings]; // all that are open, under _sync
     private readonly List<(SlotRing Ring, long Since)> _left = []; // open rings that the worker does not use any more, under _growing
     private long _drops; // of packets for which a receiving ring had no room, under _sync
     private long _offeredUntil; // under _sync
-    private bool _isOurs; // under _sync
+    private bool _isOurs = isOurs; // under _sync
     private bool _closed; // under _sync
     private bool _growsNoMore; // under _growing
     private bool _hasTriedBursts; // under _growing
-
-    /// <param name="port">What errors call the port.</param>
-    /// <param name="queue">The port's, which uses the rings.</param>
-    /// <param name="rings">Those that the queue begins with; this one's from now on.</param>
-    /// <param name="isOurs">Whether no other process has the rings.</param>
-    public PortRings(string port, LinuxInterface device, AfPacketQueue queue, RingDemand demand, IEnumerable<SlotRing> rings, bool isOurs)
-    {
-        _port = port;
-        _interface = device;
-        _queue = queue;
-        _demand = demand;
-        _rings = [.. rings];
-        _isOurs = isOurs;
-    }
 
     /// <summary>Raised when the rings have changed.</summary>
     public event Action<string?>? Changed;
@@ -151,7 +138,7 @@ internal sealed class PortRings
                 _growsNoMore = true; // its present rings work
                 Changed?.Invoke($"its rings stay as they are: {e.Message}");
             }
-            return _queue.IsMoving ? MovePause : _left.Count > 0 ? LongPause : _queue.IsTransmitPending ? LongPause : Timeout.Infinite;
+            return queue.IsMoving ? MovePause : _left.Count > 0 ? LongPause : queue.IsTransmitPending ? LongPause : Timeout.Infinite;
         }
     }
 
@@ -168,9 +155,9 @@ internal sealed class PortRings
 
     private void GrowReceive()
     {
-        ReceiveRing last = _queue.LastReceive;
-        int step = _demand.Receive;
-        if (step <= last.Size.Step || _queue.IsMoving)
+        ReceiveRing last = queue.LastReceive;
+        int step = demand.Receive;
+        if (step <= last.Size.Step || queue.IsMoving)
         {
             return;
         }
@@ -179,8 +166,8 @@ internal sealed class PortRings
         {
             return; // places in the group are counted from the first member that is still there
         }
-        ReceiveRing next = ReceiveRing.Open(_port, _interface.Index, RingSize.OfReceive(step), _queue.Counts, joins: last);
-        if (TryAdd(next, () => _queue.MoveTo(next)))
+        ReceiveRing next = ReceiveRing.Open(port, device.Index, RingSize.OfReceive(step), queue.Counts, joins: last);
+        if (TryAdd(next, () => queue.MoveTo(next)))
         {
             EndMove();
         }
@@ -189,33 +176,33 @@ internal sealed class PortRings
     /// <summary>Has packets come to the last ring, if they do not yet.</summary>
     private void EndMove()
     {
-        if (_queue.IsMoving && !_queue.IsReceiveClosed)
+        if (queue.IsMoving && !queue.IsReceiveClosed)
         {
-            ReceiveGroup.Select(_port, _queue.LastReceive.Socket, 1);
-            _queue.CloseReceive();
+            ReceiveGroup.Select(port, queue.LastReceive.Socket, 1);
+            queue.CloseReceive();
         }
     }
 
     private void GrowTransmit()
     {
-        int step = _demand.Transmit;
-        if (step > (_queue.LastTransmit?.Size.Step ?? 0) && !_queue.IsTransmitPending)
+        int step = demand.Transmit;
+        if (step > (queue.LastTransmit?.Size.Step ?? 0) && !queue.IsTransmitPending)
         {
-            TransmitRing next = TransmitRing.Open(_port, _interface.Index, RingSize.OfTransmit(step));
-            TryAdd(next, () => _queue.MoveTo(next));
+            TransmitRing next = TransmitRing.Open(port, device.Index, RingSize.OfTransmit(step));
+            TryAdd(next, () => queue.MoveTo(next));
         }
     }
 
     private void OpenBursts()
     {
-        if (!_demand.Bursts || _hasTriedBursts)
+        if (!demand.Bursts || _hasTriedBursts)
         {
             return;
         }
         _hasTriedBursts = true;
         try
         {
-            _queue.Bursts = BurstSender.Open(_interface.Index);
+            queue.Bursts = BurstSender.Open(device.Index);
         }
         catch (SystemCallException)
         {
@@ -240,7 +227,7 @@ internal sealed class PortRings
 
     private void TakeLeft()
     {
-        while (_queue.TakeRetired() is { } ring)
+        while (queue.TakeRetired() is { } ring)
         {
             _left.Add((ring, Environment.TickCount64));
         }

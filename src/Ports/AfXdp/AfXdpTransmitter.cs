@@ -19,32 +19,16 @@ namespace Softswitch.Ports.AfXdp;
 /// </para>
 /// <para>Threads: the worker's.</para>
 /// </remarks>
-internal sealed unsafe class AfXdpTransmitter
+/// <param name="segments">As of <see cref="AfXdpQueue"/>.</param>
+internal sealed unsafe class AfXdpTransmitter(
+    int socket, LinuxInterface device, XdpRing<XdpDescriptor> transmit, XdpRing<ulong> completion, FrameLedger ledger, int segments)
 {
     private const int PacketsPerCall = 32;
 
-    private readonly int _socket;
-    private readonly LinuxInterface _interface;
-    private readonly XdpRing<XdpDescriptor> _transmit;
-    private readonly XdpRing<ulong> _completion;
-    private readonly FrameLedger _ledger;
-    private readonly int _segments;
     private PortAccount* _account = PortAccount.Nobody;
     private long _errors;
     private uint _outstanding;
     private bool _unsent;
-
-    /// <param name="segments">As of <see cref="AfXdpQueue"/>.</param>
-    public AfXdpTransmitter(
-        int socket, LinuxInterface device, XdpRing<XdpDescriptor> transmit, XdpRing<ulong> completion, FrameLedger ledger, int segments)
-    {
-        _socket = socket;
-        _interface = device;
-        _transmit = transmit;
-        _completion = completion;
-        _ledger = ledger;
-        _segments = segments;
-    }
 
     /// <summary>As <see cref="AfXdpQueue.LongestPayload"/>.</summary>
     public int LongestPayload { get; set; }
@@ -65,12 +49,12 @@ internal sealed unsafe class AfXdpTransmitter
         _errors = record.ReadInt64();
         _outstanding = record.ReadUInt32();
         _unsent = record.ReadBoolean();
-        if (_outstanding > _transmit.Capacity)
+        if (_outstanding > transmit.Capacity)
         {
-            throw new InvalidDataException($"{_outstanding} packets are under way in a ring of {_transmit.Capacity}");
+            throw new InvalidDataException($"{_outstanding} packets are under way in a ring of {transmit.Capacity}");
         }
-        _completion.GoOnReading();
-        _transmit.GoOnWriting();
+        completion.GoOnReading();
+        transmit.GoOnWriting();
     }
 
     public void CountOn(PortAccount* account) => _account = account;
@@ -78,13 +62,13 @@ internal sealed unsafe class AfXdpTransmitter
     public int Transmit(ReadOnlySpan<Packet> packets, FrameCache frames)
     {
         Finish(frames);
-        if (!_interface.IsUp)
+        if (!device.IsUp)
         {
             frames.DropLost(packets, DropReason.LinkDown, &_account->Egress); // the kernel would take them, and say nothing
             return packets.Length;
         }
         // An MTU raised while the port is open does not make packets longer.
-        int mtu = Math.Min(_interface.Mtu, LongestPayload);
+        int mtu = Math.Min(device.Mtu, LongestPayload);
         uint staged = 0;
         int done = 0;
         for (; done < packets.Length; done++)
@@ -118,8 +102,8 @@ internal sealed unsafe class AfXdpTransmitter
     /// <summary>Puts a packet into the transmit ring. One in memory the kernel does not know, a large frame, moves to frames it knows.</summary>
     private bool TryStage(in Packet packet, FrameCache frames, ref uint staged)
     {
-        uint room = _transmit.Capacity - _outstanding - staged;
-        if (!_ledger.Covers(packet))
+        uint room = transmit.Capacity - _outstanding - staged;
+        if (!ledger.Covers(packet))
         {
             return TryStagePieces(packet, frames, room, ref staged);
         }
@@ -127,7 +111,7 @@ internal sealed unsafe class AfXdpTransmitter
         {
             return false;
         }
-        _transmit.Reserve() = new XdpDescriptor { Address = _ledger.Give(packet), Length = (uint)packet.Length };
+        transmit.Reserve() = new XdpDescriptor { Address = ledger.Give(packet), Length = (uint)packet.Length };
         staged++;
         return true;
     }
@@ -155,9 +139,9 @@ internal sealed unsafe class AfXdpTransmitter
             piece = new Packet(frames.Pool.OrdinaryFrameStart(piece.Data), Math.Min(rest.Length, size)); // the packet needs no headroom any more
             rest[..piece.Length].CopyTo(piece.Bytes);
             rest = rest[piece.Length..];
-            _transmit.Reserve() = new XdpDescriptor
+            transmit.Reserve() = new XdpDescriptor
             {
-                Address = _ledger.Give(piece),
+                Address = ledger.Give(piece),
                 Length = (uint)piece.Length,
                 Options = rest.IsEmpty ? 0 : XDP_PKT_CONTD,
             };
@@ -170,9 +154,9 @@ internal sealed unsafe class AfXdpTransmitter
     /// <returns>False if the kernel has no room for it now.</returns>
     private bool TrySendSegment(in Packet packet, int mtu, FrameCache frames)
     {
-        Debug.Assert(_segments >= 0, "the datapath finishes packets for a port that takes no offloads");
+        Debug.Assert(segments >= 0, "the datapath finishes packets for a port that takes no offloads");
         bool isFit = VirtioNetHeader.TryFor(packet, frames, out VirtioNetHeader header) && LinkFrame.FitsMtu(packet, header, mtu);
-        int error = isFit ? PacketSocket.Send(_segments, packet, header) : 0;
+        int error = isFit ? PacketSocket.Send(segments, packet, header) : 0;
         if (LinkFrame.IsTemporary(error))
         {
             return false;
@@ -193,7 +177,7 @@ internal sealed unsafe class AfXdpTransmitter
         {
             bool alone = !_unsent;
             _outstanding += staged;
-            _transmit.Submit();
+            transmit.Submit();
             Kick(staged, alone, frames);
             staged = 0;
         }
@@ -211,14 +195,14 @@ internal sealed unsafe class AfXdpTransmitter
 
     private void TakeFinished(FrameCache frames)
     {
-        uint finished = _completion.Peek();
+        uint finished = completion.Peek();
         for (uint i = 0; i < finished; i++)
         {
-            frames.Release(_ledger.Take(_completion.Next(), 0));
+            frames.Release(ledger.Take(completion.Next(), 0));
         }
         if (finished > 0)
         {
-            _completion.Release();
+            completion.Release();
             _outstanding -= finished;
         }
         if (_unsent)
@@ -232,13 +216,13 @@ internal sealed unsafe class AfXdpTransmitter
     private void Kick(uint staged, bool alone, FrameCache frames)
     {
         _unsent = false;
-        if (!_transmit.NeedsWakeup)
+        if (!transmit.NeedsWakeup)
         {
             return;
         }
-        for (uint calls = (_transmit.Untaken / PacketsPerCall) + 1; calls > 0; calls--)
+        for (uint calls = (transmit.Untaken / PacketsPerCall) + 1; calls > 0; calls--)
         {
-            if (Libc.send(_socket, null, 0, Libc.MSG_DONTWAIT) >= 0)
+            if (Libc.send(socket, null, 0, Libc.MSG_DONTWAIT) >= 0)
             {
                 return;
             }
@@ -266,9 +250,9 @@ internal sealed unsafe class AfXdpTransmitter
     {
         for (uint i = 0; i < staged; i++)
         {
-            XdpDescriptor descriptor = _transmit.TakeBack();
+            XdpDescriptor descriptor = transmit.TakeBack();
             _errors += (descriptor.Options & XDP_PKT_CONTD) == 0 ? 1 : 0;
-            frames.Release(_ledger.Take(descriptor.Address, 0));
+            frames.Release(ledger.Take(descriptor.Address, 0));
         }
         _outstanding -= staged;
     }
