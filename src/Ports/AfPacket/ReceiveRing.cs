@@ -29,8 +29,8 @@ internal sealed unsafe class ReceiveRing : SlotRing
 
     private readonly ReceiveCounts _counts;
 
-    private ReceiveRing(int socket, byte* slots, RingSize size, ReceiveCounts counts)
-        : base(socket, slots, size)
+    private ReceiveRing(string port, int socket, RingSize size, ReceiveCounts counts)
+        : base(port, socket, size)
     {
         _counts = counts;
     }
@@ -51,14 +51,14 @@ internal sealed unsafe class ReceiveRing : SlotRing
     public static ReceiveRing Open(string port, int interfaceIndex, RingSize size, ReceiveCounts counts, ReceiveRing? joins = null)
     {
         int socket = PacketSocket.Open(port);
-        byte* slots = null;
+        ReceiveRing? ring = null;
         try
         {
             Set(port, socket, PACKET_VERSION, TPACKET_V2, nameof(PACKET_VERSION));
             Set(port, socket, PACKET_VNET_HDR, 1, nameof(PACKET_VNET_HDR)); // refused once there is a ring
             Set(port, socket, PACKET_IGNORE_OUTGOING, 1, nameof(PACKET_IGNORE_OUTGOING));
             SetRing(port, socket, PACKET_RX_RING, size.SlotSize, size.Slots, nameof(PACKET_RX_RING));
-            slots = Map(port, socket, size);
+            ring = new ReceiveRing(port, socket, size, counts);
             Set(port, socket, PACKET_COPY_THRESH, 1, nameof(PACKET_COPY_THRESH));
             SetBuffer(socket, Libc.SO_RCVBUFFORCE, SO_RCVBUF, BufferBytes);
             Action bind = () => Bind(port, socket, interfaceIndex, ETH_P_ALL); // last: from here on packets arrive
@@ -70,14 +70,11 @@ internal sealed unsafe class ReceiveRing : SlotRing
             {
                 ReceiveGroup.Join(port, socket, joins.Socket, bind);
             }
-            return new ReceiveRing(socket, slots, size, counts);
+            return ring;
         }
         catch
         {
-            if (slots != null)
-            {
-                _ = Libc.munmap(slots, (nuint)size.Bytes);
-            }
+            ring?.Unmap();
             _ = Libc.close(socket);
             throw;
         }
@@ -86,7 +83,7 @@ internal sealed unsafe class ReceiveRing : SlotRing
     /// <summary>Maps a ring that another process opened.</summary>
     /// <param name="socket">The ring's from now on, unless this throws.</param>
     /// <exception cref="PortException">The system refuses.</exception>
-    public static ReceiveRing Take(string port, int socket, RingSize size, ReceiveCounts counts) => new(socket, Map(port, socket, size), size, counts);
+    public static ReceiveRing Take(string port, int socket, RingSize size, ReceiveCounts counts) => new(port, socket, size, counts);
 
     /// <summary>How many wait, <paramref name="most"/> at the most.</summary>
     public int CountReady(int most)

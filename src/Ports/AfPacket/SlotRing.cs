@@ -11,14 +11,21 @@ internal abstract unsafe class SlotRing : IDisposable
     private readonly byte* _slots;
     private readonly uint _mask;
 
-    /// <param name="slots">The ring, mapped; this one's from now on, as the socket is.</param>
-    protected SlotRing(int socket, byte* slots, RingSize size)
+    /// <summary>Maps the ring of a socket, with all its pages.</summary>
+    /// <param name="socket">This one's from now on, unless this throws.</param>
+    /// <exception cref="PortException">The system refuses.</exception>
+    protected SlotRing(string port, int socket, RingSize size)
     {
         Debug.Assert(int.IsPow2(size.Slots));
+        void* slots = Libc.mmap(null, (nuint)size.Bytes, Libc.PROT_READ | Libc.PROT_WRITE, Libc.MAP_SHARED | Libc.MAP_POPULATE, socket, 0);
+        if ((nint)slots == -1)
+        {
+            throw PortException.FromErrno(port, "mmap(AF_PACKET)");
+        }
         Socket = socket;
         Size = size;
         SlotSize = size.SlotSize;
-        _slots = slots;
+        _slots = (byte*)slots;
         _mask = (uint)size.Slots - 1;
     }
 
@@ -40,14 +47,6 @@ internal abstract unsafe class SlotRing : IDisposable
 
     /// <summary>Lets go of the ring; the socket is somebody else's.</summary>
     public void Unmap() => _ = Libc.munmap(_slots, (nuint)Size.Bytes);
-
-    /// <summary>Maps the ring of a socket, with all its pages.</summary>
-    /// <exception cref="PortException">The system refuses.</exception>
-    protected static byte* Map(string port, int socket, RingSize size)
-    {
-        void* slots = Libc.mmap(null, (nuint)size.Bytes, Libc.PROT_READ | Libc.PROT_WRITE, Libc.MAP_SHARED | Libc.MAP_POPULATE, socket, 0);
-        return (nint)slots != -1 ? (byte*)slots : throw PortException.FromErrno(port, "mmap(AF_PACKET)");
-    }
 
     /// <param name="index">Counted on and on; the ring's size is taken off here.</param>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

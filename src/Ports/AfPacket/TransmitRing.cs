@@ -19,8 +19,8 @@ internal sealed unsafe class TransmitRing : SlotRing
     // Room for a full ring, and beside it, on a socket of its own, for as many whole segments.
     private const int BufferBytes = 32 * 1024 * 1024;
 
-    private TransmitRing(int socket, byte* slots, RingSize size)
-        : base(socket, slots, size)
+    private TransmitRing(string port, int socket, RingSize size)
+        : base(port, socket, size)
     {
     }
 
@@ -45,23 +45,20 @@ internal sealed unsafe class TransmitRing : SlotRing
     public static TransmitRing Open(string port, int interfaceIndex, RingSize size)
     {
         int socket = PacketSocket.Open(port);
-        byte* slots = null;
+        TransmitRing? ring = null;
         try
         {
             Set(port, socket, PACKET_VERSION, TPACKET_V2, nameof(PACKET_VERSION));
             Set(port, socket, PACKET_VNET_HDR, 1, nameof(PACKET_VNET_HDR)); // refused once there is a ring
             Set(port, socket, PACKET_LOSS, 1, nameof(PACKET_LOSS)); // one bad frame must not block the ring
             SetRing(port, socket, PACKET_TX_RING, size.SlotSize, size.Slots, nameof(PACKET_TX_RING));
-            slots = Map(port, socket, size);
+            ring = new TransmitRing(port, socket, size);
             Provide(port, socket, interfaceIndex);
-            return new TransmitRing(socket, slots, size);
+            return ring;
         }
         catch
         {
-            if (slots != null)
-            {
-                _ = Libc.munmap(slots, (nuint)size.Bytes);
-            }
+            ring?.Unmap();
             _ = Libc.close(socket);
             throw;
         }
@@ -93,7 +90,7 @@ internal sealed unsafe class TransmitRing : SlotRing
     /// <summary>Maps a ring that another process opened.</summary>
     /// <param name="socket">The ring's from now on, unless this throws.</param>
     /// <exception cref="PortException">The system refuses.</exception>
-    public static TransmitRing Take(string port, int socket, RingSize size) => new(socket, Map(port, socket, size), size);
+    public static TransmitRing Take(string port, int socket, RingSize size) => new(port, socket, size);
 
     /// <summary>Longest packet a slot holds behind its headers.</summary>
     public int MaxLength => SlotSize - SlotHeader.TransmitDataOffset - VirtioNetHeader.Size;
