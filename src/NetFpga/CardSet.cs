@@ -1,4 +1,3 @@
-using Softswitch.Datapath.Packets;
 using Softswitch.Datapath.Ports;
 using Softswitch.NetFpga.Registers;
 using Softswitch.Ports;
@@ -8,7 +7,8 @@ namespace Softswitch.NetFpga;
 
 /// <summary>The cards of a switch, from which ports are opened by name.</summary>
 /// <remarks>Threads: any; disposing comes last, after the ports.</remarks>
-internal sealed class CardSet : IDisposable
+/// <param name="emulate">Makes an emulated card with this specification and <see cref="NetFpgaCard.FirstInterface"/>.</param>
+internal sealed class CardSet(Func<CardSpec, int, CardHardware> emulate) : IDisposable
 {
     private readonly Lock _lock = new();
     private readonly List<NetFpgaCard> _cards = [];
@@ -17,9 +17,9 @@ internal sealed class CardSet : IDisposable
 
     /// <summary>Opens a card; see <see cref="NetFpgaCard.Open"/>.</summary>
     /// <exception cref="PortException">As there.</exception>
-    public NetFpgaCard Add(CardSpec spec, int firstInterface, FramePool pool)
+    public NetFpgaCard Add(CardSpec spec, int firstInterface)
     {
-        NetFpgaCard card = NetFpgaCard.Open(spec, firstInterface, pool);
+        NetFpgaCard card = NetFpgaCard.Open(spec, firstInterface, emulate);
         _cards.Add(card);
         return card;
     }

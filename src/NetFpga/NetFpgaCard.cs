@@ -1,12 +1,7 @@
-using Softswitch.Datapath.Packets;
 using Softswitch.Datapath.Ports;
-using Softswitch.NetFpga.Emulator;
 using Softswitch.NetFpga.Offload.Writing;
 using Softswitch.NetFpga.Registers;
-using Softswitch.NetFpga.Transports;
 using Softswitch.Ports;
-using Softswitch.Ports.AfPacket;
-using Softswitch.Ports.Null;
 using Softswitch.Ports.Specs;
 
 namespace Softswitch.NetFpga;
@@ -28,12 +23,12 @@ internal sealed class NetFpgaCard : IDisposable
     private readonly CardPortDevice?[] _ports = new CardPortDevice?[CardPort.Count];
     private ushort? _servedWith;
 
-    private NetFpgaCard(CardSpec spec, int firstInterface, SharedRegisters registers, Func<int, IPortDevice> openInterface)
+    private NetFpgaCard(CardSpec spec, int firstInterface, CardHardware hardware)
     {
         _spec = spec;
         FirstInterface = firstInterface;
-        _registers = registers;
-        _openInterface = openInterface;
+        _registers = Share(spec, hardware.Registers);
+        _openInterface = hardware.OpenInterface;
     }
 
     /// <summary>Its interfaces are nf2cN for this N and the next three.</summary>
@@ -52,18 +47,18 @@ internal sealed class NetFpgaCard : IDisposable
     /// <summary>One line for people.</summary>
     public string Description { get; private set; } = string.Empty;
 
-    /// <summary>Opens a card of the calling thread's network namespace, or makes an emulated one: identified, its interfaces up, its reserved rows written and verified.</summary>
+    /// <summary>Opens a card of the calling thread's network namespace, or an emulated one: identified, its interfaces up, its reserved rows written and verified.</summary>
     /// <param name="firstInterface">As <see cref="FirstInterface"/>.</param>
-    /// <param name="pool">The switch's frames.</param>
+    /// <param name="emulate">As of <see cref="CardSet"/>.</param>
     /// <exception cref="PortException">It cannot be opened, is no OpenFlow card, or does not do as it is told. Nothing stays open then.</exception>
-    public static NetFpgaCard Open(CardSpec spec, int firstInterface, FramePool pool)
+    public static NetFpgaCard Open(CardSpec spec, int firstInterface, Func<CardSpec, int, CardHardware> emulate)
     {
         ArgumentNullException.ThrowIfNull(spec);
-        ArgumentNullException.ThrowIfNull(pool);
+        ArgumentNullException.ThrowIfNull(emulate);
         NetFpgaCard? card = null;
         try
         {
-            card = spec.IsEmulator ? OpenEmulated(spec, firstInterface, pool) : OpenReal(spec, firstInterface);
+            card = new NetFpgaCard(spec, firstInterface, spec.IsEmulator ? emulate(spec, firstInterface) : CardHardware.Find(spec, firstInterface));
             card.Start();
             return card;
         }
@@ -129,48 +124,6 @@ internal sealed class NetFpgaCard : IDisposable
         Array.Clear(_waiting);
         _registers.Close();
     }
-
-    private static NetFpgaCard OpenReal(CardSpec spec, int firstInterface)
-    {
-        IRegisterAccess registers = RegisterTransports.Open(spec.Name!, spec.Transport);
-        return new NetFpgaCard(spec, firstInterface, Share(spec, registers), port =>
-        {
-            string name = CardNetdev.NameOf(firstInterface + port);
-            return AfPacketPort.Open($"interface {name}", name);
-        });
-    }
-
-    private static NetFpgaCard OpenEmulated(CardSpec spec, int firstInterface, FramePool pool)
-    {
-        var emulated = new EmulatedCard(new EmulatedCardOptions { Layout = spec.Layout ?? CardLayout.V10 });
-        var wires = new IPortDevice[CardPort.Count];
-        try
-        {
-            for (int port = 0; port < CardPort.Count; port++)
-            {
-                wires[port] = OpenWire(spec.Wires[port], CardNetdev.NameOf(firstInterface + port));
-                wires[port].SetAdministrativeState(true);
-            }
-            var cardDevice = new EmulatedCardDevice(emulated, wires);
-            SharedRegisters registers = Share(spec, emulated);
-            var card = new NetFpgaCard(spec, firstInterface, registers, _ => throw new PortException("is a port already"));
-            for (int port = 0; port < CardPort.Count; port++)
-            {
-                card._waiting[port] = new EmulatedNetdev(cardDevice, port, CardNetdev.NameOf(firstInterface + port), pool);
-            }
-            return card;
-        }
-        catch
-        {
-            Array.ForEach(wires, wire => wire?.Dispose());
-            throw;
-        }
-    }
-
-    /// <param name="name">The interface's name. If empty there is no interface: no link, no frames received, and frames sent are lost.</param>
-    private static IPortDevice OpenWire(string name, string netdev) => name.Length == 0
-        ? new NullPort("nothing") { Backend = "not plugged in", HardwareAddress = LocalMacAddress.For(netdev), IsUp = false }
-        : AfPacketPort.Open($"wire {name}", name);
 
     private static SharedRegisters Share(CardSpec spec, IRegisterAccess registers)
     {

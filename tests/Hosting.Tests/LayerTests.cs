@@ -28,7 +28,8 @@ public sealed class LayerTests
         ["OfAgent"] = ["Datapath"],
         ["Ports"] = ["Datapath"],
         ["NetFpga"] = ["Datapath", "Ports"],
-        ["Hosting"] = ["Datapath", "NetFpga", "OfAgent", "Ports"],
+        ["NetFpga.Emulator"] = ["Datapath", "NetFpga", "Ports"],
+        ["Hosting"] = ["Datapath", "NetFpga", "NetFpga.Emulator", "OfAgent", "Ports"],
         ["Web"] = ["Hosting"],
         ["Softswitch"] = ["Hosting", "Web"], // of the laboratory it knows nothing
     };

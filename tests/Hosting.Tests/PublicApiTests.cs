@@ -13,6 +13,7 @@ public sealed class PublicApiTests
     [InlineData("OfAgent")]
     [InlineData("Ports")]
     [InlineData("NetFpga")]
+    [InlineData("NetFpga.Emulator")]
     [InlineData("Hosting")]
     [InlineData("Web")]
     public void What_is_public_is_what_the_listing_says(string project)

@@ -84,11 +84,11 @@ public sealed class CardAccountTests
     {
         MemoryPort[] wires = [.. Enumerable.Range(0, 4).Select(port => new MemoryPort($"wire{port}", control.Frames, capacity: 64, takesOffloads: true))];
         card = new EmulatedCard();
-        EmulatedCardDevice cardDevice = new(card, wires);
+        EmulatedCardDevice cardDevice = new(card);
         CardStart.Run(card, CardLayout.V10, TimeSpan.Zero);
         for (int port = 0; port < 4; port++)
         {
-            CardPortDevice device = new(new EmulatedNetdev(cardDevice, port, $"nf2c{port}", control.Frames), card, port);
+            CardPortDevice device = new(new EmulatedNetdev(cardDevice, port, wires[port], $"nf2c{port}", control.Frames), card, port);
             Assert.Equal(ControlError.None, control.Ports.Add((ushort)(port + 1), device));
         }
         return wires;

@@ -24,9 +24,9 @@ public sealed class EmulatedCardDeviceTests : IDisposable
     {
         _frames = _pool.CreateCache();
         _wires = [.. Enumerable.Range(0, 4).Select(port => new MemoryPort($"wire{port}", _pool, takesOffloads: true))];
-        var cardDevice = new EmulatedCardDevice(_card, _wires);
+        var cardDevice = new EmulatedCardDevice(_card);
         CardStart.Run(_card, CardLayout.V10, TimeSpan.Zero);
-        _netdevs = [.. Enumerable.Range(0, 4).Select(port => new EmulatedNetdev(cardDevice, port, $"nf2c{port}", _pool))];
+        _netdevs = [.. _wires.Select((wire, port) => new EmulatedNetdev(cardDevice, port, wire, $"nf2c{port}", _pool))];
         _ports = [.. _netdevs.Select((netdev, port) => new CardPortDevice(netdev, _card, port))];
     }
 

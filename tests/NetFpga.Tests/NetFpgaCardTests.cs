@@ -13,7 +13,9 @@ namespace Softswitch.NetFpga.Tests;
 public sealed class NetFpgaCardTests : IDisposable
 {
     private readonly FramePool _pool = new(1024);
-    private readonly CardSet _cards = new();
+    private readonly CardSet _cards;
+
+    public NetFpgaCardTests() => _cards = new CardSet((spec, firstInterface) => EmulatedCardHardware.Create(spec, firstInterface, _pool));
 
     [Fact]
     public void The_reserved_rows_send_the_hosts_frames_to_the_wires_and_the_wires_to_the_host()
@@ -173,7 +175,7 @@ public sealed class NetFpgaCardTests : IDisposable
     private NetFpgaCard Open(string text, int firstInterface)
     {
         Assert.True(CardSpec.TryParse(text, out CardSpec? spec, out string? error), error);
-        return _cards.Add(spec, firstInterface, _pool);
+        return _cards.Add(spec, firstInterface);
     }
 
     private static PortSpec Port(string text)

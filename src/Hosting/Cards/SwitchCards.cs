@@ -5,6 +5,7 @@ using Softswitch.Hosting.Configuration;
 using Softswitch.Hosting.Logging;
 using Softswitch.Hosting.Reports;
 using Softswitch.NetFpga;
+using Softswitch.NetFpga.Emulator;
 using Softswitch.NetFpga.Offload;
 using Softswitch.NetFpga.Registers;
 using Softswitch.Ports;
@@ -17,12 +18,16 @@ namespace Softswitch.Hosting.Cards;
 internal sealed class SwitchCards : IDisposable
 {
     private readonly DatapathControl _control;
-    private readonly CardSet _cards = new();
+    private readonly CardSet _cards;
     private readonly List<DrivenCard> _driven = [];
     private bool _isClosed;
 
     /// <param name="control">Whose flows the cards are to hold.</param>
-    public SwitchCards(DatapathControl control) => _control = control;
+    public SwitchCards(DatapathControl control)
+    {
+        _control = control;
+        _cards = new CardSet((spec, firstInterface) => EmulatedCardHardware.Create(spec, firstInterface, control.Frames));
+    }
 
     /// <summary>Opens the cards: each holds the reserved rows then.</summary>
     /// <param name="say">Takes a line for each.</param>
@@ -31,7 +36,7 @@ internal sealed class SwitchCards : IDisposable
     {
         foreach (CardOption option in options)
         {
-            say(_cards.Add(option.Spec, option.FirstInterface, _control.Frames).Description);
+            say(_cards.Add(option.Spec, option.FirstInterface).Description);
         }
     }
 

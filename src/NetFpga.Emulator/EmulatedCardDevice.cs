@@ -11,7 +11,7 @@ namespace Softswitch.NetFpga.Emulator;
 /// the host never sees it.
 /// Threads: one worker for everything about frames; counters any.
 /// </remarks>
-internal sealed class EmulatedCardDevice
+internal sealed class EmulatedCardDevice(EmulatedCard card)
 {
     private const int StagedFrames = 64;
     private const int HostFrames = 2048;
@@ -20,8 +20,8 @@ internal sealed class EmulatedCardDevice
     private const int HostFramesToGoOn = 512;
     private const int ShortestFrame = 60;
 
-    private readonly IPortDevice[] _wires;
-    private readonly IPort[][] _wireQueues;
+    private readonly IPortDevice[] _wires = new IPortDevice[CardPort.Count];
+    private readonly IPort[][] _wireQueues = new IPort[CardPort.Count][];
     private readonly PacketBatch _arrived = new();
     private readonly Packet[][] _leaving = [new Packet[StagedFrames], new Packet[StagedFrames], new Packet[StagedFrames], new Packet[StagedFrames]];
     private readonly int[] _leavingCount = new int[CardPort.Count];
@@ -30,15 +30,15 @@ internal sealed class EmulatedCardDevice
     private readonly long[] _leavingLost = new long[CardPort.Count];
     private readonly long[] _hostLost = new long[CardPort.Count];
 
-    /// <param name="wires">Four devices, whose frames come and go finished or not; still the caller's.</param>
-    public EmulatedCardDevice(EmulatedCard card, IPortDevice[] wires)
-    {
-        Card = card;
-        _wires = wires;
-        _wireQueues = Array.ConvertAll(wires, wire => wire.Queues.ToArray());
-    }
+    public EmulatedCard Card => card;
 
-    public EmulatedCard Card { get; }
+    /// <summary>Puts a wire into a port, before a worker serves any of the four.</summary>
+    /// <param name="wire">Whose frames come and go finished or not; still the caller's.</param>
+    public void PlugIn(int port, IPortDevice wire)
+    {
+        _wires[port] = wire;
+        _wireQueues[port] = [.. wire.Queues];
+    }
 
     public IPortDevice WireOf(int port) => _wires[port];
 

@@ -25,10 +25,12 @@ internal sealed unsafe class EmulatedNetdev : IPort, IPortDevice
     private bool _disposed;
 
     /// <param name="port">Of the card, 0 to 3.</param>
+    /// <param name="wire">What is plugged in, from here on this object's.</param>
     /// <param name="name">Such as <c>nf2c0</c>.</param>
     /// <param name="pool">The switch's frames.</param>
-    public EmulatedNetdev(EmulatedCardDevice cardDevice, int port, string name, FramePool pool)
+    public EmulatedNetdev(EmulatedCardDevice cardDevice, int port, IPortDevice wire, string name, FramePool pool)
     {
+        cardDevice.PlugIn(port, wire);
         _cardDevice = cardDevice;
         _port = port;
         _pool = pool;
