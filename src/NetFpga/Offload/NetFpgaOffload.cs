@@ -8,7 +8,7 @@ namespace Softswitch.NetFpga.Offload;
 
 /// <summary>Copies as much of the switch's flow table to a NetFPGA card as the card can execute. All other frames go to the host.</summary>
 /// <remarks>
-/// <see cref="Placement"/> plans the card's tables, <see cref="CardSlots"/> and <see cref="CardRows"/> write them, <see cref="CardResetDetector"/> checks that
+/// <see cref="Placement"/> plans the card's tables, <see cref="CardTableWriter"/> writes them, <see cref="CardResetDetector"/> checks that
 /// the card still has them. If a register access fails, the card forwards nothing more: its tables are cleared, rows before slots and from the bottom up,
 /// so that no frame meets an entry that a cleared one shielded. All frames go to the host until the card answers again. If the tables cannot be
 /// cleared either, the card goes on forwarding by them; the switch tries again and again, and logs that.
@@ -37,12 +37,10 @@ internal sealed class NetFpgaOffload : IFlowOffload
     private readonly IRegisterAccess _registers;
     private readonly Action<string> _log;
     private readonly Placement _placement;
-    private readonly CardRows _rows;
-    private readonly CardSlots _slots;
+    private readonly CardTableWriter _tables;
     private readonly Action _reset;
     private readonly CardResetDetector _watch;
     private readonly PipelineSyncMonitor _step;
-    private readonly CardPoller _rounds;
     private readonly CardClock _clock = new();
     private readonly Backoff _backoff = new();
     private readonly Backoff _mendBackoff = new();
@@ -52,7 +50,6 @@ internal sealed class NetFpgaOffload : IFlowOffload
     private OffloadTotals _totals;
     private string? _suspended;
     private string? _failure;
-    private bool _isServing;
     private bool _isDisposed;
     private long _rowsPolled;
     private long _stepSeen;
@@ -73,12 +70,10 @@ internal sealed class NetFpgaOffload : IFlowOffload
         _registers = registers;
         _log = log;
         _placement = new Placement(layout, level, switchPortNumbers);
-        _rows = new CardRows(registers, layout, Credit);
-        _slots = new CardSlots(registers, Credit);
+        _tables = new CardTableWriter(registers, layout, Credit, Log);
         _reset = reset ?? (() => CardStart.Reset(registers));
         _watch = new CardResetDetector(registers, layout);
         _step = new PipelineSyncMonitor(registers);
-        _rounds = new CardPoller(_rows, _slots, Log);
         Level = level;
         _suspended = level == OffloadLevel.Off ? OffReason : null;
         Guarded(() =>
@@ -91,13 +86,13 @@ internal sealed class NetFpgaOffload : IFlowOffload
     public OffloadLevel Level { get; }
 
     /// <summary>Why the card forwards no flow at the moment, for people; null if it may forward.</summary>
-    public string? IdleReason => _failure ?? _suspended ?? (_isServing ? null : OutOfStepReason);
+    public string? IdleReason => _failure ?? _suspended ?? (_tables.IsFilled ? null : OutOfStepReason);
 
     /// <summary>Rows in use of the 24.</summary>
-    public int RowsUsed => _rows.Used;
+    public int RowsUsed => _tables.RowsUsed;
 
     /// <summary>Slots in use of the 32,768, those that punt included.</summary>
-    public int SlotsUsed => _slots.Used;
+    public int SlotsUsed => _tables.SlotsUsed;
 
     public void Add(in OffloadEntry entry)
     {
@@ -147,9 +142,9 @@ internal sealed class NetFpgaOffload : IFlowOffload
 
     public OffloadCounters Poll(uint id)
     {
-        if (_isServing && _flows.TryGetValue(id, out CardFlow? flow))
+        if (_tables.IsFilled && _flows.TryGetValue(id, out CardFlow? flow))
         {
-            Guarded(() => Poll(flow));
+            Guarded(() => _tables.Poll(flow));
         }
         return Read(id);
     }
@@ -167,7 +162,7 @@ internal sealed class NetFpgaOffload : IFlowOffload
         _suspended = Level == OffloadLevel.Off ? OffReason : reason;
         if (_failure == null && !_isDisposed)
         {
-            Guarded(MayServe ? Serve : Withdraw);
+            Guarded(MayServe ? Serve : _tables.Clear);
         }
     }
 
@@ -183,7 +178,7 @@ internal sealed class NetFpgaOffload : IFlowOffload
             return Retry(now);
         }
         Guarded(() => LookAfter(now));
-        return _failure != null ? CardPoller.RowMilliseconds : _slots.Used > 0 ? SliceMilliseconds : StepMilliseconds;
+        return _failure != null ? CardPoller.RowMilliseconds : _tables.SlotsUsed > 0 ? SliceMilliseconds : StepMilliseconds;
     }
 
     /// <summary>One flow in force and its place on the card; null for an unknown id.</summary>
@@ -195,8 +190,8 @@ internal sealed class NetFpgaOffload : IFlowOffload
     /// <summary>Reads the hits of the rows in use, each counted since the row was put in.</summary>
     public IReadOnlyDictionary<int, CardHits> PollRowHits()
     {
-        Guarded(_rows.Poll);
-        return Enumerable.Range(0, CardRows.Count).Where(row => _rows[row] != null).ToDictionary(row => row, _rows.Hits);
+        Guarded(_tables.PollRows);
+        return _tables.RowHits();
     }
 
     /// <summary>Leaves the card with the reserved rows only: four interfaces.</summary>
@@ -204,7 +199,7 @@ internal sealed class NetFpgaOffload : IFlowOffload
     {
         if (!_isDisposed)
         {
-            Guarded(Withdraw);
+            Guarded(_tables.Clear);
             _isDisposed = true;
         }
     }
@@ -224,33 +219,21 @@ internal sealed class NetFpgaOffload : IFlowOffload
         }
     }
 
-    /// <summary>Writes slots before rows: a flow that moves from a row to a slot must be in the slot before its row goes.</summary>
     private void WriteChanges(CardFlow? removed)
     {
-        IReadOnlyList<SlotChange> changes = _placement.TakeChanges();
-        bool rowsChanged = _placement.PlanRows();
-        if (!_isServing)
+        IReadOnlyList<SlotChange> slots = _placement.TakeChanges();
+        IReadOnlyList<RowItem>? rows = _placement.PlanRows() ? _placement.Rows : null;
+        if (_tables.IsFilled)
         {
-            return;
+            Guarded(() => _tables.Change(slots, rows, removed));
         }
-        Guarded(() =>
-        {
-            foreach (SlotChange change in changes)
-            {
-                _slots.Apply(change);
-            }
-            if (rowsChanged)
-            {
-                _rows.Apply(_placement.Rows, removed);
-            }
-        });
     }
 
     /// <summary>Reserved rows before anything else (docs/netfpga-hardware.md, rule 5); then it empties the tables and writes the flows.</summary>
     private void Prepare()
     {
         _watch.WriteReservedRows();
-        Withdraw();
+        _tables.Clear();
         _watch.Mark();
         if (MayServe)
         {
@@ -258,30 +241,12 @@ internal sealed class NetFpgaOffload : IFlowOffload
         }
     }
 
-    /// <summary>Writes all planned flows to the card: slots, then rows from the top.</summary>
     private void Serve()
     {
-        if (_isServing)
+        if (!_tables.IsFilled)
         {
-            return;
+            _tables.Fill(_placement);
         }
-        for (int slot = 0; slot < CardRegisters.SlotCount; slot++)
-        {
-            if (_placement.Slots[slot] is CardFlow flow)
-            {
-                _slots.Enter(slot, flow);
-            }
-        }
-        _rows.Apply(_placement.Rows, removed: null);
-        _isServing = true;
-    }
-
-    /// <summary>Takes all flows off the card: rows from the bottom, then the slots, which shield their frames from the rows until then.</summary>
-    private void Withdraw()
-    {
-        _isServing = false;
-        _rows.Clear();
-        _slots.Clear();
     }
 
     private void LookAfter(long now)
@@ -310,12 +275,12 @@ internal sealed class NetFpgaOffload : IFlowOffload
                 Restore(loss);
                 return;
             }
-            if (_isServing)
+            if (_tables.IsFilled)
             {
-                _rounds.LookAtRows();
+                _tables.Poller.LookAtRows();
             }
         }
-        if (!_isServing)
+        if (!_tables.IsFilled)
         {
             if (MayServe)
             {
@@ -323,7 +288,7 @@ internal sealed class NetFpgaOffload : IFlowOffload
             }
             return;
         }
-        _rounds.LookAtSlots(now);
+        _tables.Poller.LookAtSlots(now);
         if (_placement.RetryWaiting(Retries))
         {
             Update();
@@ -333,10 +298,9 @@ internal sealed class NetFpgaOffload : IFlowOffload
     private void Restore(string loss)
     {
         Log($"{loss}; its tables are written again");
-        _isServing = false;
         BeginIfReset();
-        _rows.Invalidate();
-        _slots.Invalidate();
+        _tables.InvalidateRows();
+        _tables.InvalidateSlots();
         Prepare();
     }
 
@@ -366,26 +330,11 @@ internal sealed class NetFpgaOffload : IFlowOffload
         _mended = now;
         int wait = _mendBackoff.Remaining(now);
         Log($"out of step: a frame had no lookup result (E9); it is reset and its tables are written again{(wait > 0 ? $", flows in {wait / 1000} s" : string.Empty)}");
-        Withdraw();
+        _tables.Clear();
         _reset();
         _step.BeginAfterReset();
-        _slots.Invalidate();
+        _tables.InvalidateSlots();
         Prepare();
-    }
-
-    private void Poll(CardFlow flow)
-    {
-        if (flow.Slot >= 0)
-        {
-            _slots.Poll(flow.Slot);
-        }
-        for (int row = 0; row < CardRows.Count; row++)
-        {
-            if (ReferenceEquals(_rows[row]?.Flow, flow))
-            {
-                _rows.Poll(row);
-            }
-        }
     }
 
     private void Credit(CardFlow flow, uint packets, uint bytes)
@@ -420,12 +369,12 @@ internal sealed class NetFpgaOffload : IFlowOffload
         string fate = "all frames go to the host";
         try
         {
-            Withdraw();
-            _slots.Invalidate();
+            _tables.Clear();
+            _tables.InvalidateSlots();
         }
         catch (RegisterAccessException)
         {
-            fate = $"up to {_rows.MayBeUsedCount} rows and {_slots.MayBeOnCount} slots could not be cleared, and the card may go on forwarding by them";
+            fate = $"{_tables.MayBeInForce} could not be cleared, and the card may go on forwarding by them";
         }
         if (isNew)
         {
@@ -444,10 +393,10 @@ internal sealed class NetFpgaOffload : IFlowOffload
         {
             if (_watch.FindLoss() != null)
             {
-                _rows.Invalidate();
+                _tables.InvalidateRows();
             }
             BeginIfReset();
-            _slots.Invalidate();
+            _tables.InvalidateSlots();
             Prepare();
         }
         catch (RegisterAccessException e)
@@ -463,10 +412,8 @@ internal sealed class NetFpgaOffload : IFlowOffload
 
     private OffloadedFlow Describe(CardFlow flow)
     {
-        int? slot = flow.Slot >= 0 && _slots.IsOn(flow.Slot) ? flow.Slot : null;
-        int[] rows = [.. Enumerable.Range(0, CardRows.Count).Where(row => ReferenceEquals(_rows[row]?.Flow, flow))];
-        string? reason = _isServing ? ReasonOf(flow) : IdleReason;
-        return new OffloadedFlow(flow.Id, reason == null, slot, rows, reason);
+        string? reason = _tables.IsFilled ? ReasonOf(flow) : IdleReason;
+        return new OffloadedFlow(flow.Id, reason == null, _tables.SlotOf(flow), _tables.RowsOf(flow), reason);
     }
 
     private static string? ReasonOf(CardFlow flow) => flow.Role switch
