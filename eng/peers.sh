@@ -13,7 +13,7 @@ readonly large_peers=(
   mn=mininet dpdk-testpmd=dpdk-dev librte_net_virtio=librte-net-virtio23
   /usr/lib/openvswitch-switch-dpdk/ovs-vswitchd-dpdk=openvswitch-switch-dpdk # the plain one stays what ovs-vswitchd means
   librte_net_pcap=librte-net-pcap23 librte_net_null=librte-net-null23 librte_mempool_ring=librte-mempool-ring23
-  mandoc=mandoc lexgrog=man-db lintian=lintian
+  mandoc=mandoc lexgrog=man-db lintian=lintian debootstrap=debootstrap
   qemu-system-x86_64=qemu-system-x86 busybox=busybox-static guest-kernel=linux-image-cloud-amd64
   promtool=prometheus chromium=chromium chromedriver=chromium-driver)
 

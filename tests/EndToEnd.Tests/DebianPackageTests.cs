@@ -1,14 +1,13 @@
 using System.Text.RegularExpressions;
 using Softswitch.Testing;
+using static Softswitch.EndToEnd.Tests.BuiltPackages;
 
 namespace Softswitch.EndToEnd.Tests;
 
 /// <summary>The packages for Debian, and the unit one of them brings.</summary>
 [Trait("Ring", "all")]
-public sealed class DebianPackageTests : IDisposable
+public sealed class DebianPackageTests(BuiltPackages packages) : IClassFixture<BuiltPackages>, IDisposable
 {
-    private static readonly TimeSpan Bound = TimeSpan.FromMinutes(10);
-
     private readonly string _folder = Directory.CreateTempSubdirectory("softswitch-deb-").FullName;
 
     public void Dispose() => Directory.Delete(_folder, recursive: true);
@@ -17,12 +16,8 @@ public sealed class DebianPackageTests : IDisposable
     public void Lintian_finds_no_error_and_what_is_in_them_runs_switch_and_demo_without_any_other_NET()
     {
         Needs.Namespaces("dpkg-deb", "lintian", "openssl", "systemd-analyze");
-        CommandResult made = Run(Path.Combine(Repository.Root, "eng", "package"), "deb", _folder);
-        // The runtime that goes into it is fetched once, from where packages come.
-        Assert.SkipWhen(made.ExitCode != 0 && (made.Output + made.Error).Contains("error NU1", StringComparison.Ordinal), $"the runtime cannot be fetched: {made.Output}");
-        string[] packages = made.Checked().Output.Trim().Split('\n')[^2..];
-        (string package, string laboratory) = (packages[0], packages[1]);
-        Assert.DoesNotMatch(new Regex("^E: ", RegexOptions.Multiline), made.Output + made.Error);
+        (string package, string laboratory, string said) = packages.Make();
+        Assert.DoesNotMatch(new Regex("^E: ", RegexOptions.Multiline), said);
         string root = $"{_folder}/root";
         Run("dpkg-deb", "--extract", package, root).Checked();
         foreach (string page in (string[])["man1/softswitch-run.1", "man5/softswitch.yaml.5", "man7/softswitch-ports.7", "man7/softswitch-drops.7"])
@@ -55,6 +50,17 @@ public sealed class DebianPackageTests : IDisposable
         Assert.All((string[])["", "api/report", "api/flows?search=drop", "api/trace?in_port=1&flow=tcp", "metrics"], path => Ask(address + path));
         GoesOnWhereItsFilesAreGone(root);
         BringsTheLaboratory(laboratory, root, alone);
+    }
+
+    [Fact]
+    public void In_a_bare_Debian_systemd_starts_reloads_upgrades_and_stops_the_switch()
+    {
+        Needs.Namespaces("dpkg-deb", "debootstrap");
+        (string package, string laboratory, _) = packages.Make();
+        CommandResult tried = Run(Path.Combine(Repository.Root, "eng", "debian", "try-in-bare-root"), package, laboratory);
+        Assert.SkipWhen(tried.ExitCode == 77, tried.Error);
+        Assert.True(tried.ExitCode == 0, tried.Output + tried.Error);
+        Assert.EndsWith("== all went well\n", tried.Output, StringComparison.Ordinal);
     }
 
     [Theory]
@@ -150,10 +156,4 @@ public sealed class DebianPackageTests : IDisposable
         from link in Regex.Matches(File.ReadAllText(document), @"\]\(([^)#:]+)(#[^)]*)?\)").Select(match => match.Groups[1].Value)
         where !Path.Exists(Path.Combine(Path.GetDirectoryName(document)!, link))
         select $"{document}: {link}";
-
-    private static CommandResult Run(string file, params string[] arguments)
-    {
-        using RunningCommand command = RunningCommand.Start(file, arguments);
-        return command.WaitForEnd(Bound);
-    }
 }
