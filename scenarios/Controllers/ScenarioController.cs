@@ -51,7 +51,7 @@ internal abstract class ScenarioController(string name) : OfController(new Contr
     /// <param name="asks">Whether they are asked to confirm; else they are taken to have done what was written to them.</param>
     /// <param name="change">Sends the changes to one.</param>
     /// <param name="then">Gets when each had confirmed, in the order given; under <see cref="OfController.HandlerLock"/> where they are asked.</param>
-    protected static void Change(
+    public static void Change(
         IReadOnlyList<SwitchConnection> switches, bool asks, Action<SwitchConnection> change, Action<IReadOnlyList<long>> then)
     {
         long[] doneAt = new long[switches.Count];

@@ -22,7 +22,7 @@ internal sealed record PortNews(ulong DatapathId, PortStatusReason Reason, ushor
 /// <param name="addresses">The router's hardware addresses, left and right.</param>
 /// <param name="machines">Its ports on each physical machine, by datapath id.</param>
 /// <param name="place">The machine it is on.</param>
-internal sealed partial class XenflowController(
+internal sealed class XenflowController(
     (MacAddress Left, MacAddress Right) addresses, IReadOnlyDictionary<ulong, RouterPorts> machines, IReadOnlyList<LinkSwitch> links, ulong place)
     : ScenarioController("XenFlow controller")
 {
@@ -31,12 +31,12 @@ internal sealed partial class XenflowController(
 
     public const string RightInterface = "leg1";
 
-    private const ushort IdleTimeoutSeconds = 300;
-
+    private readonly RouterFlows _router = new(addresses.Left, addresses.Right);
     private readonly Dictionary<ushort, uint> _slices = [];
     private readonly Dictionary<Be32, NextHop> _decided = [];
     private readonly List<PortNews> _portNews = [];
     private RoutingTable? _table;
+    private FlowMover? _mover; // while a move is under way
     private long _packetIns;
     private long _unroutable;
 
@@ -65,7 +65,7 @@ internal sealed partial class XenflowController(
                 foreach (Be32 destination in _decided.Where(old => value?.Find(old.Key) is { } now && now != old.Value).Select(old => old.Key).ToList())
                 {
                     _decided.Remove(destination);
-                    Delete(Find(place), $"ip,nw_dst={Ipv4Text.Format(destination)}");
+                    _router.Delete(Find(place), $"ip,nw_dst={Ipv4Text.Format(destination)}");
                 }
             }
         }
@@ -77,7 +77,7 @@ internal sealed partial class XenflowController(
         lock (HandlerLock)
         {
             _slices[udpPort] = queue;
-            Delete(Find(place), $"udp,tp_dst={udpPort}");
+            _router.Delete(Find(place), $"udp,tp_dst={udpPort}");
         }
     }
 
@@ -95,11 +95,41 @@ internal sealed partial class XenflowController(
             {
                 if (PacketMatch.TryCreate(frame, ports.Left, out FlowMatch match) && Decide(match, ports) is { } actions)
                 {
-                    Install(device, Make(match, actions));
+                    RouterFlows.Install(device, RouterFlows.Make(match, actions));
                 }
             }
             device.Barrier(_ => done());
             device.Flush();
+        }
+    }
+
+    /// <summary>Begins to move the router's flows.</summary>
+    /// <returns>Its progress.</returns>
+    /// <exception cref="TestbedException">A move is under way, or a switch is not connected.</exception>
+    public FlowMove Move(ulong to, MoveSteps steps)
+    {
+        lock (HandlerLock)
+        {
+            if (_mover != null || Find(to) == null || Find(place) is not { } source)
+            {
+                throw new TestbedException("the flows cannot be moved: a move is under way, or a switch is not connected");
+            }
+            _mover = new FlowMover(new FlowMove(place, to, steps), Find, _router, machines, links)
+            {
+                OnLinked = () => Volatile.Write(ref place, to),
+                OnEnd = () => _mover = null,
+            };
+            _mover.Start(source);
+            return _mover.Move;
+        }
+    }
+
+    /// <summary>Sends probes again that have not come back; one may have been lost where too much was sent.</summary>
+    public void ProbeAgain()
+    {
+        lock (HandlerLock)
+        {
+            _mover?.ProbeAgain();
         }
     }
 
@@ -108,7 +138,7 @@ internal sealed partial class XenflowController(
         if (machines.TryGetValue(from.DatapathId, out RouterPorts? ports))
         {
             Load(from, "xenflow/router.flows", ports.Words);
-            from.Send($"dl_type=0x{ProbeType:x},actions=CONTROLLER:{ProbeLength}");
+            from.Send($"dl_type=0x{FlowMover.ProbeType:x},actions=CONTROLLER:{FlowMover.ProbeLength}");
         }
         else if (links.FirstOrDefault(link => link.DatapathId == from.DatapathId) is { } link)
         {
@@ -119,19 +149,27 @@ internal sealed partial class XenflowController(
     protected override void OnPortStatus(SwitchConnection from, PortStatusReason reason, in PortDescription port) =>
         _portNews.Add(new PortNews(from.DatapathId, reason, port.Number));
 
+    protected override void OnStatsReply(SwitchConnection from, uint xid, OfStatsType type, ReadOnlySpan<byte> body, bool isLast)
+    {
+        if (type == OfStatsType.Flow)
+        {
+            _mover?.TakeFlows(from, xid, body, isLast);
+        }
+    }
+
     protected override void OnPacketIn(SwitchConnection from, in ReceivedPacketIn packetIn)
     {
         if (!machines.TryGetValue(from.DatapathId, out RouterPorts? ports) || !PacketMatch.TryCreate(packetIn.Data, packetIn.InPort, out FlowMatch match))
         {
             return;
         }
-        if (match.DlType == ProbeType)
+        if (match.DlType == FlowMover.ProbeType)
         {
-            TakeProbe(from, packetIn.InPort, ports);
+            _mover?.TakeProbe(from, packetIn.InPort == ports.Left ? links[0] : links[1]);
             return;
         }
         _packetIns++;
-        bool isSuspended = _move is { Steps.BreaksFirst: true };
+        bool isSuspended = _mover is { Move.Steps.BreaksFirst: true };
         if (!isSuspended && match.Wildcards == FlowWildcards.None && match.DlType == EtherType.Ipv4)
         {
             Route(from, ports, packetIn, match);
@@ -146,16 +184,11 @@ internal sealed partial class XenflowController(
             _unroutable++;
             return;
         }
-        if (from.DatapathId == place || from.DatapathId == _move?.To)
+        if (from.DatapathId == place || from.DatapathId == _mover?.Move.To)
         {
-            MigratingFlow flow = Make(match, actions);
-            Install(from, flow, packetIn.BufferId);
-            // What is new while the flows move belongs to them.
-            if (_move is { } move && from.DatapathId == move.From && ports.TryTranslate(flow, machines[move.To], out MigratingFlow translated))
-            {
-                move.Flows.Add(translated);
-                Install(Find(move.To), translated);
-            }
+            MigratingFlow flow = RouterFlows.Make(match, actions);
+            RouterFlows.Install(from, flow, packetIn.BufferId);
+            _mover?.AddNew(from, flow);
             if (packetIn.BufferId != FlowMod.NoBuffer)
             {
                 return;
@@ -167,7 +200,7 @@ internal sealed partial class XenflowController(
     private FlowAction[]? Decide(in FlowMatch match, RouterPorts ports)
     {
         Be32 destination = Be32.FromHost(match.NwDst);
-        if (!IsForRouter(match.DlDst) || _table?.Find(destination) is not { } next)
+        if (!_router.AreFor(match.DlDst) || _table?.Find(destination) is not { } next)
         {
             return null;
         }
@@ -175,31 +208,6 @@ internal sealed partial class XenflowController(
         ushort port = next.Interface == LeftInterface ? ports.Left : ports.Right;
         bool isInSlice = match.NwProto == IpProtocol.Udp && _slices.ContainsKey(match.TpDst);
         return [FlowAction.SetDlDst(next.HardwareAddress), isInSlice ? FlowAction.Enqueue(port, _slices[match.TpDst]) : FlowAction.Output(port)];
-    }
-
-    private bool IsForRouter(MacAddress address) => address == addresses.Left || address == addresses.Right;
-
-    private static MigratingFlow Make(in FlowMatch match, FlowAction[] actions) => new(match, ParsedFlow.DefaultPriority, IdleTimeoutSeconds, Cookie: 0, actions);
-
-    private static void Install(SwitchConnection? to, MigratingFlow flow, uint buffer = FlowMod.NoBuffer) => to?.Send(new FlowMod
-    {
-        Match = flow.Match,
-        Priority = flow.Priority,
-        IdleTimeoutSeconds = flow.IdleTimeoutSeconds,
-        Cookie = flow.Cookie,
-        BufferId = buffer,
-        Actions = flow.Actions,
-    });
-
-    /// <summary>Deletes flows of the router, but none of those it has from the start: they leave the hardware address open.</summary>
-    /// <param name="match">What else they must have, such as ip.</param>
-    private void Delete(SwitchConnection? from, string match)
-    {
-        foreach (MacAddress address in (MacAddress[])[addresses.Left, addresses.Right])
-        {
-            from?.Send($"{match},dl_dst={address}", FlowSyntaxMode.Delete);
-        }
-        from?.Flush();
     }
 
     private static void Load(SwitchConnection to, string file, params (string Word, string Meaning)[] words)
