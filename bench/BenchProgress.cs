@@ -35,7 +35,7 @@ internal sealed class BenchProgress : IDisposable
     private bool _isOver;
 
     /// <param name="name">Of the benchmark; each line begins with it.</param>
-    /// <param name="output">Taken for gone once it fails: a benchmark goes on when nobody reads its progress any more.</param>
+    /// <param name="output">Not written any more after a failure: a benchmark goes on when its terminal is gone.</param>
     public BenchProgress(string name, BenchPlan plan, TextWriter output, bool isTerminal, TimeProvider clock)
     {
         (_name, _expected, _output, _isTerminal, _clock) = (name, plan.Seconds, output, isTerminal, clock);
@@ -101,7 +101,7 @@ internal sealed class BenchProgress : IDisposable
         _isNew = false;
         _written = _clock.GetTimestamp();
         double elapsed = _clock.GetElapsedTime(_began).TotalSeconds;
-        // Beyond what was expected, nobody knows how long it takes.
+        // After the expected time the rest is unknown.
         string of = elapsed <= _expected ? $" of about {BenchPlan.Text(_expected)}" : string.Empty;
         string line = $"{_name}, {BenchPlan.Text(elapsed)}{of}: {_text}";
         Write(_isTerminal ? $"\r{(line.Length < Columns ? line : line[..(Columns - 1)])}{ClearToEnd}" : $"{line}\n");

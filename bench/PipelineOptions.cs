@@ -19,7 +19,7 @@ internal enum PipelineMatch
     Ipip,
 }
 
-/// <summary>What is done to packets before they are sent.</summary>
+/// <summary>Changes to packets before they are sent.</summary>
 internal enum PipelineRewrite
 {
     None,

@@ -55,7 +55,7 @@ internal sealed class LabHost(string name, MacAddress hardwareAddress, Ipv4Prefi
         Accept(far, farEnd);
     }
 
-    /// <summary>Lays the cable in use again, which somebody has deleted.</summary>
+    /// <summary>Lays the cable in use again after its interface was deleted.</summary>
     public void Reconnect()
     {
         Cable lost = _cables[Current];

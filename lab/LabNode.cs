@@ -35,15 +35,15 @@ internal class LabNode : IDisposable
     /// <summary>Where it stands in the drawing, in columns and rows from the upper left.</summary>
     public (double X, double Y) Place { get; set; }
 
-    /// <summary>What is written beside it in the drawing.</summary>
+    /// <summary>The text beside it in the drawing.</summary>
     public virtual string Caption => string.Empty;
 
-    /// <summary>What starts another program inside, on this machine's command line.</summary>
+    /// <summary>The command, on this machine, that starts another program inside.</summary>
     public string EnterCommand => Sandbox.IsOrdinaryUser
         ? $"nsenter --target {Environment.ProcessId} --user --preserve-credentials --net={NetworkPath}"
         : $"nsenter --net={NetworkPath}";
 
-    /// <summary>What shows a person the inside, on this machine's command line.</summary>
+    /// <summary>The command, on this machine, that opens a shell inside.</summary>
     public virtual string AccessCommand => $"{EnterCommand} ip address";
 
     /// <summary>The reason why it is not there any more; null while it is.</summary>

@@ -3,7 +3,7 @@ using Softswitch.Ports.Tunnels.Settings;
 
 namespace Softswitch.Lab;
 
-/// <summary>A router that is nobody's but the kernel's: a namespace whose interfaces forward.</summary>
+/// <summary>A router that is the kernel's alone: a namespace whose interfaces forward.</summary>
 internal sealed class LabRouter(string name) : LabNode(name)
 {
     private readonly List<(string Name, MacAddress HardwareAddress, Ipv4Prefix Prefix)> _legs = [];

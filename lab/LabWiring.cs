@@ -5,7 +5,7 @@ using Softswitch.Ports.Specs;
 
 namespace Softswitch.Lab;
 
-/// <summary>What the cables of a lab are, and what its switches take them by.</summary>
+/// <summary>The kind of cables of a lab, and the kind of ports that its switches have on them.</summary>
 internal sealed record LabWiring
 {
     private const int LongestFrame = 1514;

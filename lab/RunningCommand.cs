@@ -90,7 +90,7 @@ internal sealed class RunningCommand : IDisposable
         return new RunningCommand(process, $"{file} {string.Join(' ', start.ArgumentList)}");
     }
 
-    /// <summary>Has it killed when that is cancelled, so that whoever waits for it, or for an answer from it, waits no longer.</summary>
+    /// <summary>Kills the program on cancellation. Waits for its end or for an answer end with it.</summary>
     /// <returns>Itself.</returns>
     public RunningCommand KilledBy(CancellationToken cancellation)
     {

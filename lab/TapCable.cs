@@ -6,7 +6,7 @@ using Softswitch.Ports.Tap;
 namespace Softswitch.Lab;
 
 /// <summary>A TAP device that stays: its node takes it by its name as it does every interface, and one QEMU at a time, or a switch, has its other end.</summary>
-/// <remarks>While nobody has that, it has no carrier.</remarks>
+/// <remarks>While its other end is closed, it has no carrier.</remarks>
 internal static unsafe class TapCable
 {
     /// <summary>Makes it, up.</summary>

@@ -63,7 +63,7 @@ internal sealed class ParameterValues
 
     public string TextOf(Parameter parameter) => _set.TryGetValue(parameter, out object? value) ? parameter.Format(value) : parameter.TextOf(_options);
 
-    /// <summary>Refuses what would change nothing in the part that runs, so that nobody sweeps it.</summary>
+    /// <summary>Refuses parameters that change nothing in the part that runs: a sweep of them would be in vain.</summary>
     /// <param name="mattersTo">The parts that a parameter matters to; what is not there matters to all.</param>
     /// <exception cref="OptionException">It names key, part, and the parts that the key matters to.</exception>
     public void CheckPart(Parameter<string> part, IReadOnlyDictionary<Parameter, string[]> mattersTo)

@@ -34,7 +34,7 @@ internal static class ScenarioBench
     public static double MeasurePipeline(ScenarioRun run, (double Small, double Full) seconds, params string[] arguments) =>
         Run(run, seconds, ["pipeline", .. arguments])["mpps"]!.GetValue<double>();
 
-    /// <summary>That rates of one core reach the line rate of 1 Gbit/s.</summary>
+    /// <summary>Checks that rates of one core reach the line rate of 1 Gbit/s.</summary>
     public static void CheckLineRate(this ScenarioRun run, string how, params double[] rates) => run.CheckTime(
         $"64-byte frames at the line rate of 1 Gbit/s{how}", $"{LineRate:0.000} Mpps", $"{string.Join(" and ", rates.Select(rate => $"{rate:0.0}"))} Mpps",
         rates.All(rate => rate >= LineRate));

@@ -4,7 +4,7 @@ using Softswitch.Lab;
 namespace Softswitch.Scenarios;
 
 /// <summary>A guest's live migration: QEMU's figures, and what the network did about it.</summary>
-/// <param name="What">For people: who went where.</param>
+/// <param name="What">Which host went where, for people.</param>
 internal sealed record ScenarioMigration(string What, MigrationFigures Guest)
 {
     /// <summary>Headings of <see cref="Cells"/>.</summary>
@@ -22,7 +22,7 @@ internal sealed record ScenarioMigration(string What, MigrationFigures Guest)
     /// <summary>Packets of the numbered stream that were sent from the order to migrate on, and never arrived.</summary>
     public required int Lost { get; init; }
 
-    /// <summary>Null where nobody pinged.</summary>
+    /// <summary>Null where no host pinged.</summary>
     public TimeSpan? PingGap { get; init; }
 
     /// <summary>Null without a TCP connection.</summary>

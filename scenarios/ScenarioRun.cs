@@ -147,7 +147,7 @@ internal sealed class ScenarioRun : IDisposable
     }
 
     /// <summary>Moves a host to another place.</summary>
-    /// <param name="leaves">Who leaves for where, for people.</param>
+    /// <param name="leaves">Which host moves where, for people.</param>
     /// <param name="announce">What a namespace does when it is there; a guest's hypervisor does it.</param>
     /// <param name="hasFollowed">Whether the network has.</param>
     /// <param name="what">For the complaint if it does not.</param>

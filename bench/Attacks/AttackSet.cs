@@ -42,7 +42,7 @@ internal sealed class AttackSet : FlowSet
     }
 
     /// <summary>Null if there are not as many different entries.</summary>
-    /// <param name="entries">That are there in the end, one of which matches everything.</param>
+    /// <param name="entries">Entries in the finished table, one of which matches everything.</param>
     /// <param name="inputs">Ports that packets come in by: 1 to so many.</param>
     public static AttackSet? TryMake(AttackSpec spec, int entries, int trafficFlows, int inputs)
     {

@@ -46,7 +46,7 @@ internal sealed class ComparedOpenVSwitch : ComparedSwitch
             {
                 PcapFile.Write(capture, frames);
             }
-            // Its bridge has a TAP device there that nobody else sees.
+            // Its bridge has a TAP device: in a namespace of its own it is in no other program's way.
             using NetworkNamespace network = NetworkNamespace.Create();
             _client = _daemons.OpenBridge(
                 Bridge, [$"pmd-cpu-mask={OvsDaemons.Mask([worker])}", .. OvsDaemons.DpdkSettings(MemoryMiB, HasHugePages, others), .. settings],

@@ -1,6 +1,6 @@
 namespace Softswitch.Bench.Flows;
 
-/// <summary>What a rule says of a transport port.</summary>
+/// <summary>The kinds of match on a transport port.</summary>
 internal enum RulePortMatch
 {
     Any,

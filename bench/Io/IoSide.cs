@@ -70,7 +70,7 @@ internal sealed class IoSide(string name, IoTestbed testbed, Func<IoTestbed, IoS
             disturbed += trials.Count - 1;
             return trials.MinBy(trial => trial.LossShare > options.Tolerance ? trial.Waited : TimeSpan.Zero)!;
         }
-        // What was waiting while it stood still is gone after a moment's traffic.
+        // Packets that waited while the switch stood still are gone after a moment's traffic.
         _ = Testbed.Run(Switch, 10_000, TimeSpan.FromMilliseconds(100), cancellation);
         IoTrial unlimited = Try(double.PositiveInfinity);
         IoTrial? lossless = new RateSearch(options.Tolerance, Resolution, Attempts).Find(unlimited, Try);

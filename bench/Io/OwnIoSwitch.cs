@@ -15,7 +15,7 @@ namespace Softswitch.Bench.Io;
 internal sealed class OwnIoSwitch : IoSwitch
 {
     private readonly string _folder = Directory.CreateTempSubdirectory("softswitch-io-").FullName;
-    // It takes a peer for dead that was silent for 15 s, and this one says nothing while it measures.
+    // The switch closes a connection that is silent for 15 s, and this client is silent while it measures.
     private static readonly TimeSpan MostSilence = TimeSpan.FromSeconds(5);
 
     private readonly string _control;

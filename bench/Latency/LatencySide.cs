@@ -80,7 +80,7 @@ internal sealed class LatencySide(string name, LatencyGuest guest, Func<LatencyG
     {
         Resume();
         LatencyTrial unlimited = Run(double.PositiveInfinity, SearchTrial * Share, cancellation);
-        // The ring holds back who sends as fast as it goes: what can be offered evenly is less.
+        // A sender without a rate is held back by the full ring. The highest even rate is lower.
         LatencyTrial? best = new RateSearch(options.Tolerance, Resolution, Attempts).Find(Try(unlimited.OfferedPerSecond), Try);
         Rest();
         LosslessRate = best?.OfferedPerSecond ?? throw new CompareException($"{Name} loses packets at any rate");

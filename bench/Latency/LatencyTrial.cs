@@ -7,7 +7,7 @@ namespace Softswitch.Bench.Latency;
 /// <param name="Offered">Packets that were due, those among them that the ring had no room for.</param>
 /// <param name="Received">Packets that came back.</param>
 /// <param name="Latencies">From the packet in the ring of one card to the packet seen in the ring of the other, but for those that are unsure.</param>
-/// <param name="Unsure">Packets that were under way while the guest stood still: when they came back nobody saw.</param>
+/// <param name="Unsure">Packets that were under way while the guest stood still: the time of their return is not known.</param>
 /// <param name="StoodStill">How long the guest itself did not run.</param>
 /// <param name="SwitchWaited">How long that thread of the switch that had to wait longest could have run but another thread ran.</param>
 internal sealed record LatencyTrial(

@@ -2,7 +2,7 @@ using System.Globalization;
 
 namespace Softswitch.Bench.Sides;
 
-/// <summary>What a benchmark is about to measure, and how long that takes from its start to its result where nobody else works.</summary>
+/// <summary>What a benchmark is about to measure, and how long that takes from its start to its result on an idle machine.</summary>
 /// <param name="What">For people, a few words.</param>
 /// <param name="Seconds">Set-up and warm-up among it.</param>
 /// <param name="Unknown">What may make it longer, and by how much; null for what is known as well as that.</param>

@@ -7,11 +7,11 @@ namespace Softswitch.Bench.Sides;
 /// <summary>One turn of a side.</summary>
 internal interface IBenchRound
 {
-    /// <summary>What others had of the machine meanwhile.</summary>
+    /// <summary>Other load of the machine meanwhile.</summary>
     Interference Interference { get; }
 }
 
-/// <summary>What is measured in turns with others.</summary>
+/// <summary>A side of a comparison, measured in turns with others.</summary>
 internal interface IBenchSide : IDisposable
 {
     /// <summary>As a key of results.</summary>

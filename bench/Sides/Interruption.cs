@@ -39,7 +39,7 @@ internal static class Interruption
         }
     }
 
-    /// <summary>Nothing to show is no result.</summary>
+    /// <summary>Ends a benchmark that was cancelled before its first figure.</summary>
     /// <param name="measured">How much there is.</param>
     /// <exception cref="OperationCanceledException">Cancelled before there was any.</exception>
     public static void ThrowIfNothing(this CancellationToken cancellation, int measured)
@@ -50,7 +50,7 @@ internal static class Interruption
         }
     }
 
-    /// <summary>The same items, as long as nobody cancels.</summary>
+    /// <summary>The same items until cancellation.</summary>
     /// <exception cref="OperationCanceledException">Cancelled; looked at every few items.</exception>
     public static IEnumerable<T> Until<T>(this IEnumerable<T> items, CancellationToken cancellation)
     {

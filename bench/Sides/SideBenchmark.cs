@@ -40,8 +40,8 @@ internal abstract record SideOptions(double Seconds, int Rounds) : IBenchOptions
 
 /// <summary>How sides are measured: of each row they are started and warmed up, have their turns, and are reported.</summary>
 /// <remarks>
-/// In each round each side is measured for a while as the others stand still; who goes first changes from round to round. So what the machine's
-/// neighbours do hits all alike. Threads: one.
+/// In each round each side is measured for a while as the others stand still. The first side changes from round to round, so that other load of
+/// the machine hits all sides alike. Threads: one.
 /// </remarks>
 /// <param name="cancellation">Ends it early, with what was measured until then; all that was started is ended by then.</param>
 internal abstract class SideBenchmark<TOptions, TRow, TSide>(string name, TOptions options, Action<string> progress, CancellationToken cancellation)
@@ -54,7 +54,7 @@ internal abstract class SideBenchmark<TOptions, TRow, TSide>(string name, TOptio
 
     protected CancellationToken Cancellation => cancellation;
 
-    /// <summary>What the kernel has to allow.</summary>
+    /// <summary>Features that the kernel must have.</summary>
     protected virtual string Needs => "network namespaces";
 
     /// <exception cref="OptionException">It cannot be measured here, and why.</exception>
@@ -93,7 +93,7 @@ internal abstract class SideBenchmark<TOptions, TRow, TSide>(string name, TOptio
     /// <summary>Fills a side's table and warms it up; it stands still then.</summary>
     protected abstract void Prepare(TRow row, TSide side);
 
-    /// <summary>What is found out of the sides together before their turns.</summary>
+    /// <summary>Measures of all sides together, before their turns.</summary>
     protected virtual void Begin(TRow row, IReadOnlyList<TSide> sides, Action<string> say)
     {
     }
@@ -113,7 +113,7 @@ internal abstract class SideBenchmark<TOptions, TRow, TSide>(string name, TOptio
     protected abstract void Measure(TRow row, TSide side, Action<string> say);
 
     /// <summary>Reports a row.</summary>
-    /// <param name="sides">Those that had a turn; at least one.</param>
+    /// <param name="sides">The sides that had a turn; at least one.</param>
     protected abstract void Add(TRow row, IReadOnlyList<TSide> sides);
 
     /// <summary>Reports what is of all rows.</summary>

@@ -54,7 +54,7 @@ internal sealed class OwnTopology : TopologySwitches
         string[] command = [.. SelfExecutable.Switch, "run", "--config", ConfigurationFile];
         try
         {
-            // Names of control sockets are nobody else's business.
+            // Control sockets in a folder of its own: their names meet no other switch's.
             _program = RunningCommand.Start(
                 command[0], command[1..], new Dictionary<string, string> { ["SOFTSWITCH_RUNDIR"] = _folder }, _network.Place).KilledBy(_cancellation);
         }

@@ -12,7 +12,7 @@ namespace Softswitch.Bench.Vhost;
 /// <summary>Two virtual machines at the vhost-user ports of a switch.</summary>
 internal sealed class GuestTestbed : ITcpTestbed
 {
-    /// <summary>What brings everything on Debian and Ubuntu.</summary>
+    /// <summary>The command that installs everything on Debian and Ubuntu.</summary>
     public const string InstallLine = "apt-get install qemu-system-x86 linux-image-cloud-amd64 busybox-static iperf3";
 
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
@@ -33,7 +33,7 @@ internal sealed class GuestTestbed : ITcpTestbed
     /// <summary>Where its cards listen for the switch.</summary>
     public IReadOnlyList<string> Sockets { get; }
 
-    /// <summary>What is not installed of what it needs, a line each.</summary>
+    /// <summary>Missing programs and libraries, a line each.</summary>
     public static IEnumerable<string> FindMissing()
     {
         if (GuestImage.FindMissing() is { } missing)

@@ -13,7 +13,7 @@ namespace Softswitch.Bench.Vhost;
 
 /// <summary>What testpmd counted on both of its ports since the reading before.</summary>
 /// <param name="ReceivedPerSecond">Packets a second, by its own clock.</param>
-/// <param name="SentPerSecond">Those that the switch's rings had room for.</param>
+/// <param name="SentPerSecond">Packets a second that the switch's rings had room for.</param>
 /// <param name="Received">Packets.</param>
 /// <param name="Sent">Packets.</param>
 /// <param name="Refused">Packets it made and threw away, as the rings were full.</param>
@@ -25,7 +25,7 @@ internal readonly record struct TestPmdCounts(double ReceivedPerSecond, double S
 /// </remarks>
 internal sealed partial class TestPmd : IDisposable
 {
-    /// <summary>What brings it on Debian and Ubuntu; the drivers' packages carry DPDK's version in their names.</summary>
+    /// <summary>The command that installs it on Debian and Ubuntu; the drivers' packages carry DPDK's version in their names.</summary>
     public const string InstallLine = "apt-get install dpdk-dev '^librte-net-virtio[0-9]' '^librte-mempool-ring'";
 
     /// <summary>Of a guest's memory.</summary>
@@ -50,7 +50,7 @@ internal sealed partial class TestPmd : IDisposable
     private readonly CancellationToken _cancellation;
     private TestPmdTotals _last;
 
-    /// <summary>Starts it; it goes on when both of its sockets have somebody at their other end.</summary>
+    /// <summary>Starts it. It waits until both of its sockets are connected.</summary>
     /// <param name="frameLength">Bytes with FCS.</param>
     /// <param name="hugePages">Whether its memory is in huge pages.</param>
     /// <param name="network">Where it runs.</param>
@@ -90,7 +90,7 @@ internal sealed partial class TestPmd : IDisposable
     /// <summary>Where its cards listen for the switch.</summary>
     public IReadOnlyList<string> Sockets { get; }
 
-    /// <summary>What is not installed of what it needs, a line each.</summary>
+    /// <summary>Missing programs and libraries, a line each.</summary>
     public static IEnumerable<string> FindMissing()
     {
         if (OvsInstallation.FindProgram(Program) == null)

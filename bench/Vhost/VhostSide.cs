@@ -28,7 +28,7 @@ internal sealed class VhostSide(string name, TestPmd guest, Func<TestPmd, IoSwit
     private static readonly TimeSpan WarmUpTime = TimeSpan.FromSeconds(0.7);
     private static readonly TimeSpan Pause = TimeSpan.FromSeconds(0.4);
 
-    // What was under way when it was stopped.
+    // Packets that were under way when it was stopped.
     private static readonly TimeSpan Settling = TimeSpan.FromMilliseconds(100);
 
     /// <summary>About how long it takes to warm up, of a benchmark whose rounds have so many seconds.</summary>

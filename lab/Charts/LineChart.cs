@@ -5,13 +5,13 @@ namespace Softswitch.Lab.Charts;
 /// <param name="Points">Ascending in X; joined in this order.</param>
 internal sealed record Series(string Name, IReadOnlyList<(double X, double Y)> Points)
 {
-    /// <summary>Points that something else on the machine has spoilt: crossed out, not joined with the others.</summary>
+    /// <summary>Points of spoiled runs: crossed out, not joined with the others.</summary>
     public IReadOnlyList<(double X, double Y)> Disturbed { get; init; } = [];
 
     /// <summary>From where to where what a point stands for spreads: bars.</summary>
     public IReadOnlyList<(double X, double Low, double High)> Spreads { get; init; } = [];
 
-    /// <summary>Whether points are joined: not where they are words' or somebody else's, of which nothing is known in between.</summary>
+    /// <summary>Whether points are joined by lines. Points of words, or read from a paper, are not: nothing is known in between.</summary>
     public bool IsJoined { get; init; } = true;
 
     /// <summary>All that need a place on the axes.</summary>

@@ -2,7 +2,7 @@ using Softswitch.Ports.Linux;
 
 namespace Softswitch.Lab.Linux;
 
-/// <summary>What a thread had of processors since it began, and how long it could have run but another ran in its place; nanoseconds.</summary>
+/// <summary>Processor time of a thread since its start, and how long it was ready but another thread ran; nanoseconds.</summary>
 internal readonly record struct ThreadTimes(long Ran, long Waited)
 {
     /// <summary>Of the time it could have run, how much it did; 1 for a thread that never could.</summary>
@@ -11,7 +11,7 @@ internal readonly record struct ThreadTimes(long Ran, long Waited)
     public static ThreadTimes operator -(ThreadTimes a, ThreadTimes b) => new(a.Ran - b.Ran, a.Waited - b.Waited);
 }
 
-/// <summary>What the scheduler gave to another process, and what it did not.</summary>
+/// <summary>Processor time of another process, and how long it waited for processors.</summary>
 /// <remarks>
 /// Where the kernel keeps no account of interrupts (CONFIG_IRQ_TIME_ACCOUNTING), as on most virtual machines, their work, network packets among it, is
 /// part of the time of whatever thread they interrupt.

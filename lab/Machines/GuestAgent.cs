@@ -66,7 +66,7 @@ internal sealed class GuestAgent : IDisposable
         }
         catch (SocketException)
         {
-            // Whoever reads next sees the end, and knows what it means.
+            // The next read sees the end of the stream and reports it.
         }
     }
 

@@ -52,7 +52,7 @@ internal sealed partial class LabMachine(string name, MacAddress hardwareAddress
     /// <summary>More of QEMU's arguments.</summary>
     public IReadOnlyList<string> Arguments { get; init; } = [];
 
-    /// <summary>Kills its QEMU, and whoever waits for the guest waits no longer.</summary>
+    /// <summary>Kills its QEMU and ends all waits for the guest.</summary>
     public CancellationToken Cancellation { get; init; }
 
     /// <summary>QEMU stops the guest for the last step of a move when that will take no longer.</summary>
@@ -76,7 +76,7 @@ internal sealed partial class LabMachine(string name, MacAddress hardwareAddress
     /// <summary>What QEMU and the guest's kernel have printed at the place where it is.</summary>
     public string Console => Running.Console;
 
-    /// <summary>What brings a person to its shell, on this system's command line.</summary>
+    /// <summary>The command, on this system, that opens its shell.</summary>
     public override string AccessCommand => _places[Current].Qemu is { } running ? $"socat -,raw,echo=0,escape=0x1d UNIX-CONNECT:{running.Shell} # a shell inside; Ctrl-] leaves it" : "ended";
 
     private Qemu Running => At(Current);
@@ -121,7 +121,7 @@ internal sealed partial class LabMachine(string name, MacAddress hardwareAddress
     /// <summary>Ends it as a power cut does.</summary>
     public void Stop() => _places.ForEach(place => place.Leave());
 
-    /// <summary>Waits until it answers after a boot that somebody else caused, as <c>reboot -f</c> inside does.</summary>
+    /// <summary>Waits until it answers after a boot that this object did not cause, such as by <c>reboot -f</c> inside.</summary>
     /// <exception cref="TestbedException">It does not.</exception>
     public void AwaitBoot() => Running.Agent.AwaitReady(BootPatience, Running.FindFailure);
 

@@ -5,10 +5,10 @@ using System.Text.Json.Nodes;
 namespace Softswitch.Lab.Machines;
 
 /// <summary>A QEMU that runs, with the connections to it. It ends with this process, however that ends.</summary>
-/// <remarks>Threads: any; disposed of by one, when nobody else uses it.</remarks>
+/// <remarks>Threads: any; disposed of by one thread, when no other uses it.</remarks>
 internal sealed class Qemu : IDisposable
 {
-    // The shell waits for QEMU, so its number is no other process's while somebody may kill it. Standard input ends with whoever holds its other end.
+    // The shell waits for QEMU, so that QEMU's number cannot become another process's before it is killed. Standard input ends when this program does.
     private const string Watched = """
         folder=$1; shift
         exec 3<&0
@@ -145,9 +145,9 @@ internal sealed class Qemu : IDisposable
     {
         try
         {
-            // Killed with the shell it would be nobody's child, and its processor time not that of this program's children (getrusage(2)).
+            // Killed with the shell, QEMU would become init's child, and its processor time would not count as that of this program's children (getrusage(2)).
             Control.Quit();
-            // The shell is not asked to end: without it, who watches would take the folder away, which a QEMU at another place uses.
+            // The shell is not told to end: its watcher would then delete the folder, which a QEMU at another place uses.
             SpinWait.SpinUntil(() => _command.HasExited, EndPatience);
         }
         catch (IOException)

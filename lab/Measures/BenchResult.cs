@@ -41,7 +41,7 @@ internal sealed class BenchResult
         _tables[name] = table;
     }
 
-    /// <summary>What others had of the machine meanwhile: of a result without rows.</summary>
+    /// <summary>Other load of the machine meanwhile; of a result without rows.</summary>
     public void Add(Interference found)
     {
         Interference = found;

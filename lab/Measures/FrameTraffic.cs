@@ -41,7 +41,7 @@ internal sealed class FrameTraffic : IDisposable
     /// <summary>Frames that a trial can have.</summary>
     public long Capacity => _sink.Capacity;
 
-    /// <summary>What of the trial has arrived.</summary>
+    /// <summary>The packets of the trial that have arrived.</summary>
     public SinkCounts Counts => _sink.Read();
 
     /// <summary>How long the trial's frames took.</summary>

@@ -31,7 +31,7 @@ internal sealed unsafe class FreshFlowsPort : VirtualPort
 
     /// <param name="name">Shown to controllers.</param>
     /// <param name="frames">At least 42 bytes each, of one length at most a frame's capacity.</param>
-    /// <param name="freeBits">One for each frame: bits of nw_src, nw_dst, tp_src and tp_dst (12 bytes, network order) that may be anything.</param>
+    /// <param name="freeBits">A mask for each frame: bits of nw_src, nw_dst, tp_src and tp_dst (12 bytes, network order) that may be anything.</param>
     public FreshFlowsPort(string name, IEnumerable<ReadOnlyMemory<byte>> frames, IEnumerable<byte[]> freeBits)
         : base(name, "fresh flows from frames in memory")
     {

@@ -4,11 +4,11 @@ using Softswitch.Lab.Linux;
 
 namespace Softswitch.Lab.Measures;
 
-/// <summary>What is known of a pass that took long.</summary>
+/// <summary>A pass that took long.</summary>
 /// <param name="OwnNanoseconds">Without what the operating system and a hypervisor took.</param>
 /// <param name="PreemptedNanoseconds">The operating system's part.</param>
 /// <param name="StolenNanoseconds">The hypervisor's part.</param>
-/// <param name="Packets">That it moved.</param>
+/// <param name="Packets">Packets that the pass moved.</param>
 /// <param name="PageFaults">Of the worker's thread, in this pass or one of few before.</param>
 /// <param name="Compiled">Methods that the runtime compiled, likewise.</param>
 /// <param name="Paused">By garbage collections, likewise.</param>
@@ -89,7 +89,7 @@ internal sealed class GapRecorder : IDisposable
     }
 
     /// <summary>A pass has ended.</summary>
-    /// <param name="packets">That it moved.</param>
+    /// <param name="packets">Packets that the pass moved.</param>
     public void Record(int packets)
     {
         long now = Stopwatch.GetTimestamp();

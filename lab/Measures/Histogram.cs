@@ -25,7 +25,7 @@ internal sealed class Histogram
     }
 
     /// <summary>Adds what was counted elsewhere.</summary>
-    /// <param name="counts">One for each bucket.</param>
+    /// <param name="counts">A count for each bucket.</param>
     public void Add(ReadOnlySpan<long> counts, long maxNanoseconds)
     {
         for (int i = 0; i < counts.Length; i++)

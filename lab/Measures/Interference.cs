@@ -3,7 +3,7 @@ using System.Text.Json.Nodes;
 
 namespace Softswitch.Lab.Measures;
 
-/// <summary>What others had of the machine while something was measured, and whether too much for its figures to be the machine's.</summary>
+/// <summary>The load of other programs during a measurement, and whether it was too high to believe the figures.</summary>
 /// <param name="LoadAverage">Of the last minute: threads that ran or waited for a processor, those measured among them.</param>
 /// <param name="StolenShare">Of one processor's time: what a hypervisor gave to other guests, of all processors together.</param>
 /// <param name="Share">Of the time that the measured thread wanted its processor, how much it had it; null if no one thread is measured.</param>
@@ -11,7 +11,7 @@ namespace Softswitch.Lab.Measures;
 /// <param name="Ours">Processors that what is measured kept busy; null where it is not looked at.</param>
 internal readonly record struct Interference(double LoadAverage, double StolenShare, double? Share = null, double? Others = null, double? Ours = null)
 {
-    /// <summary>What stands behind a disturbed row's name in a table.</summary>
+    /// <summary>The mark behind a disturbed row's name in a table.</summary>
     public const string Sign = "*";
 
     private const double LeastShare = 0.95;
@@ -20,7 +20,7 @@ internal readonly record struct Interference(double LoadAverage, double StolenSh
     // Of all processors there are.
     private const double MostOthers = 0.1;
 
-    /// <summary>What is taken for what is allowed, of that which is worst; above 1 there is a <see cref="Reason"/>.</summary>
+    /// <summary>The worst kind of load, as a share of what is allowed; above 1 there is a <see cref="Reason"/>.</summary>
     public double Severity => Math.Max(
         StolenShare / MostStolen, Math.Max((1 - (Share ?? 1)) / (1 - LeastShare), (Others ?? 0) / (MostOthers * Environment.ProcessorCount)));
 

@@ -11,7 +11,7 @@ internal sealed class MarkdownTable(params string[] headings)
 
     public IReadOnlyList<IReadOnlyList<string>> Rows => _rows;
 
-    /// <param name="cells">One for each heading.</param>
+    /// <param name="cells">A cell for each heading.</param>
     public void Add(params string[] cells) => _rows.Add(cells);
 
     public override string ToString()

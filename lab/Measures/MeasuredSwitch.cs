@@ -79,7 +79,7 @@ internal sealed class MeasuredSwitch : IDisposable
         {
             throw new InvalidOperationException(error);
         }
-        // Who connects reads when something is measured, and may be silent for minutes while another switch is.
+        // The client reads only during a measurement. It may be silent for minutes while another switch is measured.
         _agent = new SwitchAgent(Control, new AgentOptions { Listeners = [target!], ProbeInterval = TimeSpan.FromDays(1) });
         _agent.Start();
         return $"tcp:{IPAddress.Loopback}:{_agent.ListenPorts[0]}";

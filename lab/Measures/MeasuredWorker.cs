@@ -117,7 +117,7 @@ internal sealed class MeasuredWorker : IDisposable
                 }
             }
         }
-#pragma warning disable CA1031 // told to whoever waits for this thread
+#pragma warning disable CA1031 // thrown again where this thread is waited for
         catch (Exception e)
 #pragma warning restore CA1031
         {

@@ -29,7 +29,7 @@ internal sealed class MeasuredWorkers : IDisposable
     /// <summary>Has the threads read the clock over and over instead of running the workers, or ends that.</summary>
     public void SetReadingClock(bool reads) => Array.ForEach(_workers, worker => worker.ReadsClock = reads);
 
-    /// <summary>About how long <see cref="WarmUp"/> takes where nobody else works.</summary>
+    /// <summary>About how long <see cref="WarmUp"/> takes on an idle machine.</summary>
     public static double ExpectedWarmUp(double seconds) => Math.Min(WarmUpLeastSeconds, seconds) + 1;
 
     /// <summary>Runs until the compiler has been silent for a while: what is hot is optimised then.</summary>

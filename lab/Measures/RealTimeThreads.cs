@@ -3,10 +3,10 @@ using Softswitch.Ports.Linux;
 
 namespace Softswitch.Lab.Measures;
 
-/// <summary>Processes that run ahead of all ordinary ones (SCHED_RR, sched(7)) until this is disposed: what others do is not measured with them.</summary>
+/// <summary>Processes that run ahead of all ordinary ones (SCHED_RR, sched(7)) until this is disposed: other load does not disturb what is measured.</summary>
 /// <remarks>
-/// Their threads are equals, who take turns: were those that answer questions ahead of one that forwards, they might spin for a lock that it holds, for
-/// ever. Of a processor's time the kernel keeps a twentieth for the rest of the system. Threads: one.
+/// All their threads have one priority and take turns. A thread with a higher one than a worker could spin for ever for a lock that the worker
+/// holds. Of a processor's time the kernel keeps a twentieth for the rest of the system. Threads: one.
 /// </remarks>
 internal sealed unsafe class RealTimeThreads : IDisposable
 {

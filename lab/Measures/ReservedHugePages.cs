@@ -12,7 +12,7 @@ internal sealed class ReservedHugePages : IDisposable
 
     private ReservedHugePages(long added) => _added = added;
 
-    /// <summary>MiB that are reserved and that nobody uses.</summary>
+    /// <summary>MiB of huge pages that are reserved and free.</summary>
     public static long FreeMiB => Machine.ReadMemory("HugePages_Free") * PageKiB / 1024;
 
     private static long PageKiB => Machine.ReadMemory("Hugepagesize");

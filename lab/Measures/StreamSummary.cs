@@ -26,7 +26,7 @@ internal sealed record StreamSummary
 
     public required TimeSpan MedianDelay { get; init; }
 
-    /// <summary>What 99 of 100 do not exceed.</summary>
+    /// <summary>The 99th percentile.</summary>
     public required TimeSpan HighDelay { get; init; }
 
     public required TimeSpan LongestDelay { get; init; }

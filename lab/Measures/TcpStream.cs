@@ -6,7 +6,7 @@ using Softswitch.Datapath.Headers;
 namespace Softswitch.Lab.Measures;
 
 /// <summary>A TCP connection's end.</summary>
-/// <param name="Bytes">That arrived.</param>
+/// <param name="Bytes">Bytes that arrived.</param>
 /// <param name="WrongBytes">Of them, those that are not what was sent there.</param>
 /// <param name="Failure">Why the connection broke; null if it lived to the end and all that was sent arrived.</param>
 /// <param name="LongestStall">The longest time in which nothing arrived.</param>

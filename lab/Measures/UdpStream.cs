@@ -88,7 +88,7 @@ internal sealed class UdpStream : NumberedStream
         }
         catch (SocketException)
         {
-            // One that is sent back was refused: nobody listens in the guest for the moment.
+            // A datagram before this one was refused (ICMP): the guest does not listen at the moment.
         }
     }
 

@@ -18,7 +18,7 @@ internal sealed class Sweep(
         Dictionary<SweepPoint, int> limits = plan.Points.ToDictionary(point => point, _ => MostAttempts);
         if (!plan.Points.Any(IsDue))
         {
-            // Whoever starts a finished sweep once more wants what was spoiled made again.
+            // A finished sweep that is started once more repeats its spoiled runs.
             limits = plan.Points.ToDictionary(point => point, point => folder.AttemptsAt(point).Count + MostAttempts);
         }
         Dictionary<SweepPoint, int> places = plan.Points.Index().ToDictionary(point => point.Item, point => point.Index + 1);
@@ -29,7 +29,7 @@ internal sealed class Sweep(
         }
         foreach (IGrouping<int, SweepPoint> repetition in plan.Points.GroupBy(point => point.Repetition))
         {
-            // What was spoiled comes again behind all others: by then, whoever did it may be gone.
+            // Spoiled runs are repeated after all others: the other load may have ended by then.
             while (repetition.Where(IsDue).ToArray() is { Length: > 0 } due)
             {
                 foreach (SweepPoint point in due)

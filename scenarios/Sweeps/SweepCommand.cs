@@ -45,7 +45,7 @@ internal static class SweepCommand
     /// <param name="options">As for a single run.</param>
     /// <param name="settings">Each as behind <c>--set</c>.</param>
     /// <param name="strangers">Options that make no sense with it.</param>
-    /// <param name="command">That was typed.</param>
+    /// <param name="command">The command as typed.</param>
     /// <returns>The exit code.</returns>
     public static int Run(
         ParseResult result, IReadOnlyList<Scenario> chosen, ScenarioOptions options, string[] settings, IEnumerable<Option> strangers,

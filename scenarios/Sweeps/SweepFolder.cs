@@ -7,7 +7,7 @@ namespace Softswitch.Scenarios.Sweeps;
 
 /// <summary>The folder of a sweep: <c>runs/NNNN.json</c>, from which all else follows, <c>runs.csv</c> and a page, <c>index.html</c> or <c>FIGURE.html</c>.</summary>
 /// <remarks>
-/// Files are written beside their places and moved there, so whoever interrupts leaves none that is half. Nothing is ever deleted.
+/// Files are written beside their places and moved there: an interruption leaves no half-written file. Nothing is ever deleted.
 /// Threads: one.
 /// </remarks>
 internal sealed class SweepFolder : IDisposable
@@ -31,13 +31,13 @@ internal sealed class SweepFolder : IDisposable
         runs.ForEach(Note);
         if (runs.Count > 0)
         {
-            WriteTable(); // whoever was stopped between a run and the table has it now
+            WriteTable(); // a sweep that was stopped after a run had not written it to the table
         }
     }
 
     public string PageName { get; }
 
-    /// <summary>In the order they were made, spoiled ones too.</summary>
+    /// <summary>All runs in the order they were made, spoiled ones too.</summary>
     public IReadOnlyList<SweepRun> Runs => _runs;
 
     /// <summary>Of each combination of values and seed the run that counts, in the order these were made first.</summary>
@@ -76,7 +76,7 @@ internal sealed class SweepFolder : IDisposable
     /// <summary>All that were made of a point, in their order.</summary>
     public IReadOnlyList<SweepRun> AttemptsAt(SweepPoint point) => _attempts.GetValueOrDefault(KeyOf(point.Values.ToJson())) ?? [];
 
-    /// <summary>The one of them that counts: of those that ended with a result one that nothing spoiled, else the one that was spoiled least.</summary>
+    /// <summary>The run that counts: of those with a result one that is not spoiled, else the least spoiled.</summary>
     public static SweepRun StandingOf(IEnumerable<SweepRun> attempts) =>
         attempts.OrderBy(run => run.Result == null).ThenBy(run => run.DisturbedBy == null ? 0 : run.Severity).First();
 
@@ -147,7 +147,7 @@ internal sealed class SweepFolder : IDisposable
         return [.. runs.OrderBy(run => run.Number)];
     }
 
-    /// <summary>What somebody else has there that would be overwritten, for people; null for nothing. Other files do no harm.</summary>
+    /// <summary>Another program's file that would be overwritten, for people; null for none. Other files do no harm.</summary>
     private static string? FindOther(string folder) =>
         new[] { IndexName, TableName }.FirstOrDefault(name => File.Exists(Path.Combine(folder, name))) is { } name
             ? $"its {name} is of no sweep"

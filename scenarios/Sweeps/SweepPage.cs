@@ -6,8 +6,8 @@ namespace Softswitch.Scenarios.Sweeps;
 /// <summary>What a sweep has found so far, as one HTML page.</summary>
 internal static class SweepPage
 {
-    /// <param name="runs">Those that count.</param>
-    /// <param name="command">That was typed, to be copied.</param>
+    /// <param name="runs">The runs that count.</param>
+    /// <param name="command">The command as typed, to be copied.</param>
     /// <param name="paper">All points the scenario has.</param>
     public static string Format(SweepPlan plan, IReadOnlyList<SweepRun> runs, string command, IReadOnlyList<PaperPoint> paper)
     {

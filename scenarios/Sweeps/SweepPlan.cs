@@ -58,7 +58,7 @@ internal sealed class SweepPlan
         {
             throw new OptionException($"--sweep: {Scenario.Seed.Key}: --repeat counts on from it, so it is not swept");
         }
-        // What a person says of a parameter stands in place of what the figure says, be it one value or several.
+        // A parameter's values on the command line replace the figure's, be it one or several.
         Said[] settings = Merge(Read("--figure", scenario, figure?.Settings, IsOne), set, swept);
         Said[] sweeps = Merge(Read("--figure", scenario, figure?.Sweeps, AreSeveral), swept, set);
         string seed = settings.FirstOrDefault(one => one.Parameter == Scenario.Seed)?.Text ?? Scenario.Seed.TextOf(options);
@@ -112,8 +112,8 @@ internal sealed class SweepPlan
         }
     }
 
-    /// <summary>What a figure says, and a person: where both say something, the person.</summary>
-    /// <param name="same">What the person says in the same way.</param>
+    /// <summary>The settings of a figure and of the command line; the command line wins.</summary>
+    /// <param name="same">The command line's, in the same form.</param>
     /// <param name="other">In the other: such a parameter is no more the figure's.</param>
     private static Said[] Merge(Said[] figure, Said[] same, Said[] other) =>
     [

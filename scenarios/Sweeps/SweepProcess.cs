@@ -38,7 +38,7 @@ internal static class SweepProcess
         return new SweepOutcome(null, run.Failure, machine, started, duration);
     }
 
-    /// <summary>Has a run of a sweep end tidily when somebody kills that; other runs it leaves alone. By the first thread.</summary>
+    /// <summary>Has a run of a sweep end tidily when the sweep is killed. Does nothing in other runs. By the first thread.</summary>
     public static void EndWithOwner()
     {
         if (int.TryParse(Environment.GetEnvironmentVariable(Owner), out int owner))

@@ -26,7 +26,7 @@ internal sealed record SweepRun(JsonObject Row, JsonNode? Result)
     /// <summary>Why it did not pass; null if it did.</summary>
     public string? Failure => Row["failure"]?.GetValue<string>();
 
-    /// <summary>What others did to it, in a line; null if they let it be.</summary>
+    /// <summary>The other load that spoiled it, in a line; null for none.</summary>
     public string? DisturbedBy => Row["spoiled_by"]?.GetValue<string>();
 
     public double Seconds => Row["run_duration_s"]!.GetValue<double>();

@@ -5,10 +5,10 @@ namespace Softswitch.Scenarios.Sweeps;
 
 /// <summary>The repetitions of one combination of values.</summary>
 /// <param name="Values">As text, by the parameters that vary.</param>
-/// <param name="Runs">Those that count.</param>
+/// <param name="Runs">The runs that count.</param>
 internal sealed record SweepRow(IReadOnlyDictionary<Parameter, string> Values, IReadOnlyList<SweepRun> Runs)
 {
-    /// <summary>What was found by runs that passed and that nothing spoiled; where there is none, what the others found.</summary>
+    /// <summary>Figures of the runs that passed and are not spoiled; where there is none, of the others.</summary>
     public SweepFigure? Find(Measure measure)
     {
         double[] good = ValuesOf(measure, Runs.Where(run => run.DisturbedBy == null && run.Passed));
@@ -20,7 +20,7 @@ internal sealed record SweepRow(IReadOnlyDictionary<Parameter, string> Values, I
         [.. runs.Select(run => run.Find(measure)).OfType<double>()];
 }
 
-/// <summary>What several runs found of one measure.</summary>
+/// <summary>The values of one measure in several runs.</summary>
 /// <param name="Values">At least one.</param>
 /// <param name="IsDoubtful">Whether each of them was spoiled by others on the machine, or did not pass.</param>
 internal sealed record SweepFigure(IReadOnlyList<double> Values, bool IsDoubtful)
@@ -31,7 +31,7 @@ internal sealed record SweepFigure(IReadOnlyList<double> Values, bool IsDoubtful
 /// <summary>A sweep as far as it is, a row for each combination of values.</summary>
 internal sealed class SweepTable
 {
-    /// <param name="runs">Those that count.</param>
+    /// <param name="runs">The runs that count.</param>
     public SweepTable(SweepPlan plan, IReadOnlyList<SweepRun> runs)
     {
         Plan = plan;
@@ -58,13 +58,13 @@ internal sealed class SweepTable
 
     public SweepPlan Plan { get; }
 
-    /// <summary>What varies: first what is swept.</summary>
+    /// <summary>The parameters that vary: first those that are swept.</summary>
     public IReadOnlyList<Parameter> Keys { get; }
 
     /// <summary>Of these, those whose values are all numbers.</summary>
     public IReadOnlyList<Parameter> Numbers { get; }
 
-    /// <summary>What charts are over; null if nothing varies.</summary>
+    /// <summary>The parameter on the x axis of charts; null if none varies.</summary>
     public Parameter? X => Numbers.Count > 0 ? Numbers[0] : Keys.Count > 0 ? Keys[0] : null;
 
     /// <summary>In the order of their values.</summary>

@@ -57,7 +57,7 @@ internal sealed class ArpUpload(ScenarioRun run, L3MigLab lab)
     }
 
     /// <param name="send">Sends, given what was counted before.</param>
-    /// <param name="leastReplies">That the peer is to get.</param>
+    /// <param name="leastReplies">Replies that the peer has to get, at least.</param>
     private ArpCounts Count(Action<ArpCounts> send, int leastReplies)
     {
         using WireTap tap = WireTap.Open(lab.Peer, lab.Peer.CurrentInterface, path: null);

@@ -5,7 +5,7 @@ namespace Softswitch.Scenarios.L3Mig;
 /// <summary>One of the draft's phases, as it was: from the order to the next phase's.</summary>
 /// <param name="From">Stopwatch.GetTimestamp's, as <paramref name="To"/>.</param>
 /// <param name="Took">From the controller's order to the last switch's confirmation.</param>
-/// <param name="FlowMods">That the controllers sent in it.</param>
+/// <param name="FlowMods">Flow-mods that the controllers sent in the phase.</param>
 internal sealed record L3MigPhase(long From, long To, TimeSpan Took, long FlowMods);
 
 /// <summary>A migration's three phases, and what they took.</summary>
@@ -78,7 +78,7 @@ internal static class L3MigMeasures
         Before.GapTo, During.GapTo, After.GapTo, Before.GapFrom, During.GapFrom, After.GapFrom, OutageTo, OutageFrom,
     ];
 
-    /// <summary>What grows with the entries that move.</summary>
+    /// <summary>Figures that grow with the number of entries moved.</summary>
     public static IReadOnlyList<Measure> OfEntries { get; } =
     [
         AfterTime, OutageTo, OutageFrom, After.GapTo, After.GapFrom, After.Lost, TcpStall, DuringTime, CleanUpTime,

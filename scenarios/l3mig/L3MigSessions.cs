@@ -19,7 +19,7 @@ internal sealed class L3MigSessions : IDisposable
     private const double SessionRate = 1e6; // bytes a second
     private const double GuestRate = 250_000; // bytes a second, there and back
 
-    /// <summary>What was sent so long before the VM left may not have arrived when it did, and is lost by the move.</summary>
+    /// <summary>Packets that are sent this long before the VM leaves may arrive after it left, and are lost by the move.</summary>
     public static readonly long UnderWay = Stopwatch.Frequency / 20;
 
     // On a busy machine.
@@ -100,7 +100,7 @@ internal sealed class L3MigSessions : IDisposable
         EnsureRunning();
     }
 
-    /// <summary>What is quiet has no gaps and loses nothing.</summary>
+    /// <summary>Checks that the streams go on: one that has ended would have no gaps and no loss.</summary>
     /// <exception cref="TestbedException">A stream has sent all that it can.</exception>
     public void EnsureRunning()
     {

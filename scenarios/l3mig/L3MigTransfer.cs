@@ -83,7 +83,7 @@ internal sealed class L3MigTransfer : IDisposable
         run.Wait(TimeSpan.FromSeconds(run.Options.Small ? 0.3 : 1)); // until what was under way at full speed has arrived
     }
 
-    /// <summary>That a guest's memory went by the entries that stand for the connection.</summary>
+    /// <summary>Checks that a guest's memory went by the connection's entries.</summary>
     public void Judge(ScenarioRun run, MigrationFigures figures)
     {
         ulong bytes = CountTranslated() - _copied;

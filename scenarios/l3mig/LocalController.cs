@@ -22,7 +22,7 @@ internal sealed class LocalController(L3Site site, CentralController central, Ac
 
     public L3Site Site => site;
 
-    /// <summary>That it has sent.</summary>
+    /// <summary>Flow-mods that the controller has sent.</summary>
     public long FlowMods => Interlocked.Read(ref _flowMods);
 
     /// <summary>ARP frames that its switches have uploaded.</summary>
@@ -94,7 +94,7 @@ internal sealed class LocalController(L3Site site, CentralController central, Ac
         else if (isArp)
         {
             _arps[from.DatapathId] = _arps.GetValueOrDefault(from.DatapathId) + 1;
-            // Nobody takes the place of a gateway.
+            // A host with a gateway's address is not registered: the controller answers for gateways itself.
             if (isAccess && IsFromHost(arp) && !site.Answers.ContainsKey(arp.Sender))
             {
                 central.Register(arp.Sender, new Attachment(site, arp.SenderHardware, packetIn.InPort));

@@ -97,7 +97,7 @@ internal sealed class MatController(IReadOnlyList<MatNetwork> networks, Be32 hom
             from.Send($"priority=1,ip,in_port={network.RouterPort},actions=output:{network.HostPort}");
             foreach (MatNetwork other in networks)
             {
-                // What a node sends may be here before its translation. Its correspondent would answer the strange address with a RST, which the node believes.
+                // A node's packet may arrive here before its translation is installed. Its correspondent would answer the strange address with a RST, and the node would accept that.
                 from.Send($"priority=2,ip,in_port={network.RouterPort},nw_src={Ipv4Text.Format(other.Mobile)},actions=drop");
             }
             if (network.MobilePort != network.HostPort)
@@ -171,7 +171,7 @@ internal sealed class MatController(IReadOnlyList<MatNetwork> networks, Be32 hom
         }
     }
 
-    /// <summary>(2): asks the node which of the home addresses is its own. The sender's address is 0, so that nobody's neighbours change (RFC 5227 §1.1).</summary>
+    /// <summary>(2): asks the node which of the home addresses is its own. The sender's address is 0, so that no host's neighbour table changes (RFC 5227 §1.1).</summary>
     private void Probe(SwitchConnection from, MatNetwork network, MacAddress node, long heardAt, int probes)
     {
         if (probes == 0 || _probed.GetValueOrDefault(node) != (network, heardAt)) // it has answered, or moved on

@@ -5,7 +5,7 @@ using Softswitch.Lab.Measures;
 
 namespace Softswitch.Scenarios.Mat;
 
-/// <summary>What leaves the switches: whether it still carries the address of where the node was.</summary>
+/// <summary>Packets that leave the switches: whether they still carry the address of the node's old place.</summary>
 internal sealed class MatWires
 {
     private readonly List<Wire> _wires = [];
@@ -36,7 +36,7 @@ internal sealed class MatWires
     {
         _wires.ForEach(wire => wire.Tap.Drain());
         int inAll = 0;
-        // What waits for a slow cable was translated before.
+        // Packets that wait for a slow cable were translated before.
         bool isJudged = run.Get(MatLab.Barriers) && run.Get(MatLab.Grace) > 0 && run.Get(CommonParameters.LinkRate) == null;
         foreach (LabSwitch one in _wires.Select(wire => wire.From).Distinct())
         {

@@ -6,7 +6,7 @@ namespace Softswitch.Scenarios.Twaren;
 
 /// <summary>What a controller knows of one of its switches: hosts and their places, and the flows that wait for a packet.</summary>
 /// <remarks>Under the lock of the controller's handlers.</remarks>
-/// <param name="ports">Those of the layer-2 domain.</param>
+/// <param name="ports">The ports of the layer-2 domain.</param>
 /// <param name="meshed">
 /// Of these the ones that lead to all others of a mesh: what comes by one of them is not flooded to another, as it would go around.
 /// </param>

@@ -35,7 +35,7 @@ internal static class TwarenCampusFlows
     /// <summary>The campus of an access switch; null for an aggregation switch.</summary>
     public static int? AccessCampusOf(ulong datapathId) => datapathId > AccessIds ? (int)(datapathId - AccessIds) - 1 : null;
 
-    /// <summary>What names no machine: the way to VM-S's gateway, and of its ARP replies.</summary>
+    /// <summary>Entries that name no machine: the way to VM-S's gateway, and of its ARP replies.</summary>
     public static IReadOnlyList<StaticFlow> ForGateway(TwarenTunnels tunnels) =>
         [.. Enumerable.Range(0, tunnels.Campuses).SelectMany(campus =>
         {
@@ -50,7 +50,7 @@ internal static class TwarenCampusFlows
             };
         })];
 
-    /// <summary>What names a machine of the home's network that is in a campus, on all switches.</summary>
+    /// <summary>Entries that name a machine of the home's network that is in a campus, on all switches.</summary>
     /// <param name="port">Its access switch's, where it is.</param>
     public static IReadOnlyList<StaticFlow> ForMachine(TwarenTunnels tunnels, TwarenMachine machine, int at, ushort port)
     {
@@ -73,8 +73,8 @@ internal static class TwarenCampusFlows
         return [.. flows.Select(flow => TwarenFlows.For(machine, flow))];
     }
 
-    /// <summary>What a switch has to be told so that it has the new entries in place of the old.</summary>
-    /// <returns>Those that go, and those that come or become others.</returns>
+    /// <summary>Changes by which a switch has the new entries in place of the old.</summary>
+    /// <returns>Entries that go, and entries that come or change.</returns>
     public static (IReadOnlyList<StaticFlow> Gone, IReadOnlyList<StaticFlow> Come) Compare(
         IReadOnlyList<StaticFlow> old, IReadOnlyList<StaticFlow> now)
     {

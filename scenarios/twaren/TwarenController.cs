@@ -93,7 +93,7 @@ internal sealed class TwarenController(string name, IReadOnlyList<ushort> bridge
     }
 
     /// <summary>Gives a switch ports of its own in the layer-2 domain, before it connects.</summary>
-    /// <param name="meshed">Those that lead to all others of a mesh: what comes by one of them is not flooded to another, as it would go around.</param>
+    /// <param name="meshed">Ports to the other switches of a full mesh. Packets of one are not flooded to another: they would circle.</param>
     public void SetPorts(ulong datapathId, IReadOnlyList<ushort> ports, IReadOnlyList<ushort> meshed)
     {
         lock (HandlerLock)

@@ -36,7 +36,7 @@ internal static class TwarenMove
             {
                 GoBack(run, lab);
                 int known = pings.Record.Received;
-                // What was under way while the tables were emptied may have brought entries to where VM-S was.
+                // Packets that were under way while the tables were emptied may have made entries to the old place of VM-S.
                 run.Insist(
                     () => ShowPlace(run, lab), () => pings.Record.Received > known + PingsAround, "W's pings are answered again in campus 1");
             }

@@ -113,7 +113,7 @@ internal sealed class TwarenNetworks
         }
         _run.Figure($"{moves.Count} moves through {_lab.Tunnels.Campuses} campuses", "none given", found);
         _run.Figure("W's packets to VM-S", "none given", summary.ToString());
-        // What was still under way when VM-S left again belongs to the next move.
+        // Packets that were under way when VM-S left again belong to the next move.
         long underWay = (long)(summary.LongestDelay.TotalSeconds * Stopwatch.Frequency);
         long[] next = [.. moves.Skip(1).Select(move => move.Left - underWay), long.MaxValue];
         int late = moves.Zip(next, (move, until) => stream.Record.LostBetween(move.Done, until)).Sum();

@@ -212,7 +212,7 @@ internal static class TwarenScale
     private static byte[] Ask(TwarenMachine machine, Be32 target) =>
         new ArpMessage(ArpMessage.Request, machine.HardwareAddress, machine.Address, default, target).ToFrame(MacAddress.Broadcast);
 
-    /// <summary>A UDP packet to a port where nobody listens.</summary>
+    /// <summary>A UDP packet to a port on which no program listens.</summary>
     private static byte[] MakePacket(TwarenMachine from, MacAddress next, Be32 to, ushort port = FirstPacket)
     {
         const ushort discard = 9;

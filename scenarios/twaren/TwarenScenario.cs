@@ -6,7 +6,7 @@ using Softswitch.OfAgent.Text;
 
 namespace Softswitch.Scenarios.Twaren;
 
-/// <summary>VM migration between campuses over TWAREN: a layer-2 domain by tunnel, and no way around by the old campus for those who are near now.</summary>
+/// <summary>VM migration between campuses over TWAREN: a layer-2 domain by tunnel, and no detour by the old campus for hosts near the new one.</summary>
 internal sealed class TwarenScenario : Scenario
 {
     private const int MostUnderWay = 100; // fewer than any queue on the way holds

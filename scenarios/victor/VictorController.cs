@@ -122,7 +122,7 @@ internal sealed class VictorController(
         Binding? target = _bindings.GetValueOrDefault(request.Target);
         MacAddress? answer =
             gateways.Contains(request.Target) ? routerAddress
-            : target == null ? null // nobody has it
+            : target == null ? null // no host has it
             : target.Element == from.DatapathId ? target.HardwareAddress : routerAddress;
         if (answer is { } address)
         {

@@ -20,7 +20,7 @@ namespace Softswitch.Scenarios.Victor;
 ///               +---------------- kernel router ------------------------+
 /// </code>
 /// FE2's ports are those of the paper's card, counted from 1: its port 0 is the host, 2 leads to FE1, 3 to FE3. FE4 and those behind have
-/// a cable to the network and a tunnel to each other element; there is nobody at them, and their tables are kept like the others'.
+/// a cable to the network and a tunnel to each other element; they have no hosts, and their tables are kept like the others'.
 /// </remarks>
 internal sealed class VictorLab
 {

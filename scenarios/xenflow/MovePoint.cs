@@ -3,7 +3,7 @@ using System.Text.Json.Nodes;
 namespace Softswitch.Scenarios.Xenflow;
 
 /// <summary>What was measured of a move at a rate.</summary>
-/// <param name="Still">Nothing moved.</param>
+/// <param name="Still">The trial in which nothing moved.</param>
 /// <param name="Made">Make before break; null if it was not asked for.</param>
 /// <param name="Broken">Break before make; null if it was not asked for.</param>
 /// <param name="IsComplete">Whether after make before break the one switch had all the flows and the other none.</param>

@@ -24,6 +24,6 @@ internal sealed record PacketSize(int FrameLength)
     /// <summary>Packets a second that there is a place for: the line rate, or what a link carries, in Mbit/s, if that is less.</summary>
     public double MostOver(double? link) => Math.Min(LineRate, link * 1e6 / 8 / FrameLength ?? double.MaxValue);
 
-    /// <summary>Those that a run is to offer.</summary>
+    /// <summary>The sizes that a run offers.</summary>
     public static IReadOnlyList<PacketSize> Of(ScenarioRun run) => run.Get(XenflowParameters.Size) is { } size ? [new((int)size)] : Papers;
 }

@@ -22,7 +22,7 @@ internal sealed record RouterPorts(ushort Left, ushort Right, ushort LeftVif, us
         : null;
 
     /// <summary>An entry of this machine as the other one needs it: the same but for in_port and the ports of its outputs (§3.2 of the paper).</summary>
-    /// <returns>False if a port is not the router's: the flow then belongs to somebody else.</returns>
+    /// <returns>False if a port is not the router's: it is not the router's flow then.</returns>
     public bool TryTranslate(MigratingFlow flow, RouterPorts other, out MigratingFlow translated)
     {
         translated = flow;
@@ -50,5 +50,5 @@ internal sealed record RouterPorts(ushort Left, ushort Right, ushort LeftVif, us
     }
 }
 
-/// <summary>What of a flow entry moves.</summary>
+/// <summary>A flow entry that moves, without counters.</summary>
 internal sealed record MigratingFlow(FlowMatch Match, ushort Priority, ushort IdleTimeoutSeconds, ulong Cookie, FlowAction[] Actions);

@@ -53,7 +53,7 @@ internal sealed class RoutingTable
             found);
     }
 
-    /// <summary>The way to an address: longest prefix, then least metric. Null where there is no route, or nobody has said yet what the next hop's hardware address is.</summary>
+    /// <summary>The way to an address: longest prefix, then least metric. Null where there is no route, or the next hop's hardware address is not known yet.</summary>
     public NextHop? Find(Be32 destination)
     {
         RouteEntry? route = _routes.Find(route => route.Network.Contains(destination));

@@ -15,7 +15,7 @@ namespace Softswitch.Scenarios.Xenflow;
 /// <param name="Ports">Its port towards each machine, by the machine's datapath id.</param>
 internal sealed record LinkSwitch(ulong DatapathId, IReadOnlyDictionary<ulong, ushort> Ports);
 
-/// <summary>What a switch said of its ports.</summary>
+/// <summary>A change of a port, as its switch told it.</summary>
 internal sealed record PortNews(ulong DatapathId, PortStatusReason Reason, ushort Port);
 
 /// <summary>XenFlow's controller: gives the packets of a virtual router exact flows where the router is, and moves them when it moves.</summary>
@@ -46,7 +46,7 @@ internal sealed class XenflowController(
     /// <summary>Packets without an entry that came here.</summary>
     public long PacketIns => Volatile.Read(ref _packetIns);
 
-    /// <summary>Those of them that the routing table has no way for.</summary>
+    /// <summary>Packets of these that the routing table has no route for.</summary>
     public long Unroutable => Volatile.Read(ref _unroutable);
 
     /// <summary>Ports that came, went or changed, in the order they were told.</summary>

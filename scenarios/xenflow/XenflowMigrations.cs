@@ -129,7 +129,7 @@ internal sealed class XenflowMigrations(ScenarioRun run, XenflowLab lab)
         XenflowTrial[] made = [.. points.Select(point => point.Made).OfType<XenflowTrial>()];
         if (made.Length > 0)
         {
-            // Overload loses packets at a rate that nobody has searched, and broken rules do at any.
+            // A rate that was given rather than searched for may be overload. A move without its rules loses packets at any rate.
             bool isLossTime = !run.IsUsual();
             long lost = made.Sum(trial => trial.Lost);
             string rates = string.Join(", ", made.Select(trial => $"{trial.Asked:0} ({trial.OfferedPerSecond:0} on average)"));

@@ -9,7 +9,7 @@ namespace Softswitch.NetFpga.Emulator;
 /// description of the hardware in docs/netfpga-hardware.md.
 /// </para>
 /// <para>
-/// Where that is silent: a register nobody knows reads as <see cref="UnknownRegister"/> and ignores writes; a row number is taken modulo
+/// Where that is silent: an address without a register reads as <see cref="UnknownRegister"/> and ignores writes; a row number is taken modulo
 /// 32; a hit row
 /// counts only if no exact entry won; a frame with a bad IPv4 header is dropped under source 0; a flush keeps the counters of the rows; a
 /// reset and a flush

@@ -6,7 +6,7 @@ using Softswitch.OfAgent.Agent;
 
 namespace Softswitch.Lab.Manual;
 
-/// <summary><c>softswitch manual</c>, for whoever makes a package: the manual's pages and bash's completion, from the commands themselves.</summary>
+/// <summary><c>softswitch manual</c>, for makers of packages: the manual's pages and bash's completion, from the commands themselves.</summary>
 internal static class ManualCommand
 {
     /// <param name="laboratory">The laboratory's commands, as of <see cref="CommandLine.Run"/>.</param>

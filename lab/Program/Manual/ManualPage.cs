@@ -142,7 +142,7 @@ internal sealed class ManualPage
         Line(Escape(text));
     }
 
-    /// <param name="text">One that does not begin as a request would.</param>
+    /// <param name="text">A line that does not begin like a request.</param>
     private void Line(string text) => _text.Append(text.StartsWith('.') || text.StartsWith('\'') ? $"\\&{text}" : text).Append('\n');
 
     private string End(IReadOnlyList<string> others)

@@ -17,7 +17,7 @@ internal sealed class RegisterImage : IRegisterAccess
 
     public string Transport => "image";
 
-    /// <summary>Told of each write; null for nobody.</summary>
+    /// <summary>Called for each write, if set.</summary>
     public Action<RegisterWrite>? Written { get; set; }
 
     public uint Read(uint address)
