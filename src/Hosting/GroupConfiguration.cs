@@ -1,6 +1,7 @@
 using Microsoft.Extensions.Logging;
 using Softswitch.Hosting.Configuration;
 using Softswitch.Hosting.Logging;
+using Softswitch.Hosting.Reloading;
 
 namespace Softswitch.Hosting;
 
@@ -27,7 +28,7 @@ internal sealed class GroupConfiguration(SwitchGroup group, SwitchGroupOptions o
         {
             try
             {
-                good.Add(SwitchHost.Check(one, withFlows));
+                good.Add(SwitchOptionsCheck.Check(one, withFlows));
             }
             catch (OptionException e)
             {
@@ -47,7 +48,7 @@ internal sealed class GroupConfiguration(SwitchGroup group, SwitchGroupOptions o
         if (isAlone || name != null)
         {
             SwitchHost one = name == null ? members.FindOnly(group.Name) : members.FindRunning(name);
-            return ConfigurationText.Lines(ReadOptions(one), [.. isAlone ? _pending : [], .. one.Pending], withDefaults);
+            return ConfigurationText.Lines(ReadOptions(one), [.. isAlone ? _pending : [], .. one.Configuration.Pending], withDefaults);
         }
         GroupMember[] all = members.All;
         List<string> lines = [.. ConfigurationText.Lines((_options with { Name = group.Name }).ForProcess(), _pending, withDefaults, option => option.Scope is OptionScope.Process or OptionScope.Each)];
@@ -56,7 +57,7 @@ internal sealed class GroupConfiguration(SwitchGroup group, SwitchGroupOptions o
         {
             lines.Add($"  - name: {ConfigurationText.Quote(member.Name)}");
             lines.AddRange(member.Failure == null ? [] : [$"    # failed: {member.Failure}"]);
-            lines.AddRange(ConfigurationText.Lines(member.ReadOptions(), member.Host?.Pending ?? [], withDefaults, option => option.Scope is OptionScope.Switch or OptionScope.OneSwitch)
+            lines.AddRange(ConfigurationText.Lines(member.ReadOptions(), member.Host?.Configuration.Pending ?? [], withDefaults, option => option.Scope is OptionScope.Switch or OptionScope.OneSwitch)
                 .Select(line => $"    {line}"));
         }
         return lines;
@@ -64,7 +65,7 @@ internal sealed class GroupConfiguration(SwitchGroup group, SwitchGroupOptions o
 
     /// <summary>What is in force for a switch, the process's options among it.</summary>
     /// <exception cref="ObjectDisposedException">The switch has ended.</exception>
-    public SwitchOptions ReadOptions(SwitchHost host) => _options.Share(host.ReadOptions());
+    public SwitchOptions ReadOptions(SwitchHost host) => _options.Share(host.Configuration.ReadOptions());
 
     /// <summary>Reads the configuration again and applies what has changed: of each switch all or nothing. One at a time.</summary>
     /// <param name="cause">Who asks for it, for the log.</param>
@@ -94,14 +95,14 @@ internal sealed class GroupConfiguration(SwitchGroup group, SwitchGroupOptions o
         catch (Exception e) when (e is not ObjectDisposedException)
 #pragma warning restore CA1031
         {
-            errors.AddRange([.. SwitchHost.ReasonsOf(e), "nothing was changed"]);
+            errors.AddRange([.. Reconfiguration.ReasonsOf(e), "nothing was changed"]);
         }
         report.ForEach(line => HostLog.News(log, $"{cause}: {line}"));
         if (errors.Count > 0)
         {
             throw new OptionException([.. errors, .. report.Select(line => $"done: {line}")]);
         }
-        string[] pending = [.. _pending, .. members.Running.SelectMany(host => host.Pending.Select(line => $"{LabelOf(host.Name)}{line}"))];
+        string[] pending = [.. _pending, .. members.Running.SelectMany(host => host.Configuration.Pending.Select(line => $"{LabelOf(host.Name)}{line}"))];
         foreach (string line in pending)
         {
             HostLog.Warn(log, $"{cause}: {line}");
@@ -116,14 +117,14 @@ internal sealed class GroupConfiguration(SwitchGroup group, SwitchGroupOptions o
     private void Reconfigure(List<string> report, List<string> errors)
     {
         SwitchHost? alone = members.HasOneSwitch ? members.FindOfFile(string.Empty) : null;
-        alone?.BeginChange(); // only a switch that is alone is handed over
+        alone?.Changes.Enter(); // only a switch that is alone is handed over
         try
         {
             ReconfigureAll(report, errors);
         }
         finally
         {
-            alone?.EndChange();
+            alone?.Changes.Exit();
         }
     }
 
@@ -177,7 +178,7 @@ internal sealed class GroupConfiguration(SwitchGroup group, SwitchGroupOptions o
     {
         try
         {
-            report.AddRange((members.Find(wanted.Name!)?.Reconfigure(wanted) ?? []).Select(line => $"{LabelOf(wanted.Name!)}{line}"));
+            report.AddRange((members.Find(wanted.Name!)?.Configuration.Reconfigure(wanted) ?? []).Select(line => $"{LabelOf(wanted.Name!)}{line}"));
             return true;
         }
         catch (ObjectDisposedException)
@@ -195,8 +196,8 @@ internal sealed class GroupConfiguration(SwitchGroup group, SwitchGroupOptions o
     {
         SwitchOption[] shared = [.. SwitchOption.All.Where(option => option.Scope is OptionScope.Process or OptionScope.Each)];
         (SwitchOptions before, SwitchOptions after) = (_options.ForProcess(), wanted.ForProcess());
-        report.AddRange(shared.Where(option => option.OnReload != null).SelectMany(option => SwitchHost.Compare(option, before, after)));
-        _pending = [.. shared.Where(option => option.OnReload == null).SelectMany(option => SwitchHost.Compare(option, before, after)).Select(line => $"{line} needs a new start")];
+        report.AddRange(OptionChanges.Done(shared, before, after));
+        _pending = [.. OptionChanges.Pending(shared, before, after)];
         (log as StreamLog)?.Show(wanted.LogFormat, wanted.LogLevel); // a program's own log has a level of its own
         _options = _options with { Defaults = wanted.Defaults, LogFormat = wanted.LogFormat, LogLevel = wanted.LogLevel, Switches = wanted.Switches };
     }

@@ -39,7 +39,7 @@ internal sealed class GroupMember(SwitchGroup group, SwitchOptions options, bool
         SwitchOptions now = options;
         try
         {
-            now = Host?.ReadOptions() ?? options;
+            now = Host?.Configuration.ReadOptions() ?? options;
         }
         catch (ObjectDisposedException)
         {

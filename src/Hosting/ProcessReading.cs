@@ -22,7 +22,7 @@ internal static class ProcessReading
             try
             {
                 long left = Math.Max(0, began + PatienceMilliseconds - Environment.TickCount64);
-                switches.Add(host.ReadSummary(TimeSpan.FromMilliseconds(left)));
+                switches.Add(host.Reader.ReadSummary(TimeSpan.FromMilliseconds(left)));
             }
             catch (ObjectDisposedException)
             {
@@ -35,6 +35,13 @@ internal static class ProcessReading
             name, AgentOptions.ProgramVersion, DateTimeOffset.Now, uptime.TotalSeconds, [.. switches, .. failed],
             [.. workers.OrderBy(worker => worker.Key).Select(worker => WorkerLoadReport.Of(worker.Key, worker))],
             pools.Sum(pool => pool.FrameCount), pools.Sum(pool => pool.FreeCount), pools.Length == 0 ? 0 : pools[0].FrameSize,
-            SwitchHost.ReadProcess());
+            ReadProcess());
     }
+
+    /// <summary>The process as the system counts it.</summary>
+    public static ProcessReport ReadProcess() => new(
+        Environment.ProcessId, Environment.CpuUsage.TotalTime.TotalSeconds, Environment.WorkingSet,
+        GC.GetTotalMemory(forceFullCollection: false),
+        GC.CollectionCount(0), Directory.EnumerateDirectories("/proc/self/task").Count(),
+        Directory.EnumerateFileSystemEntries("/proc/self/fd").Count());
 }

@@ -167,7 +167,7 @@ public sealed class SwitchGroup : IDisposable, IAsyncDisposable
     {
         if (HasOneSwitch)
         {
-            Switches[0].AddListener(label, listener);
+            Switches[0].Handover.AddListener(label, listener);
         }
     }
 
@@ -244,8 +244,8 @@ public sealed class SwitchGroup : IDisposable, IAsyncDisposable
 
     /// <summary>Has another process, which asks for the switch that has this one for itself, go on with it.</summary>
     /// <param name="version">Of the protocol by which that process takes over.</param>
-    /// <exception cref="OptionException">There is no switch, or another one besides; or as <see cref="SwitchHost.BeginHandOver"/>.</exception>
-    internal void BeginHandOver(string version) => _members.FindAlone().BeginHandOver(version);
+    /// <exception cref="OptionException">There is no switch, or another one besides; or as <see cref="SwitchHandover.Begin"/>.</exception>
+    internal void BeginHandOver(string version) => _members.FindAlone().Handover.Begin(version);
 
     /// <summary>Holds what cannot be together with a switch that changes processes.</summary>
     /// <exception cref="OptionException">The switch is not alone in its process, or changes processes already.</exception>
@@ -254,7 +254,15 @@ public sealed class SwitchGroup : IDisposable, IAsyncDisposable
     /// <exception cref="OptionException">As <see cref="SetHandingOver"/>.</exception>
     internal void CheckHandOver() => _members.CheckHandOver();
 
-    /// <summary>The threads of all switches, with a number for each as <see cref="SwitchHost.ReadProgress"/> has it.</summary>
+    /// <summary>The switch is another process's.</summary>
+    /// <param name="process">The other.</param>
+    internal void OnHandedOver(int process)
+    {
+        Manager?.HandedOver(process);
+        _given.Cancel();
+    }
+
+    /// <summary>The threads of all switches, with a number for each as <see cref="SwitchParts.ReadProgress"/> has it.</summary>
     internal IReadOnlyList<(string Thread, long Turns)> ReadProgress() =>
         [.. Switches.SelectMany(host => host.ReadProgress().Select(one => HasOneSwitch ? one : ($"{one.Thread} of switch {host.Name}", one.Turns)))];
 
@@ -265,7 +273,7 @@ public sealed class SwitchGroup : IDisposable, IAsyncDisposable
         ObjectDisposedException.ThrowIf(_members.IsClosed, this);
         if (HasOneSwitch)
         {
-            return Switches is [var one] ? one.DescribeForService() : string.Empty;
+            return Switches is [var one] ? one.Reader.DescribeState() : string.Empty;
         }
         GroupMember[] all = _members.All;
         int failed = all.Count(member => member.Failure != null);
@@ -357,7 +365,7 @@ public sealed class SwitchGroup : IDisposable, IAsyncDisposable
             Socket = ProcessSocket.Open(
                 options.Control, options.Name, options.IsNamedByDefault ? DefaultName : null, taker, _say, _log, HostLog.ProcessNameTaken);
             Name = Socket?.Name;
-            _say(Resources.DescribeFrames());
+            Resources.AnnounceFrames(_say);
         }
         GroupMember[] members = [.. options.Switches.Select(one => _members.Reserve(this, one, isByHand: false))];
         Exception?[] failures = StartMembers(members, taker);
@@ -422,7 +430,6 @@ public sealed class SwitchGroup : IDisposable, IAsyncDisposable
             host.Dispose();
             throw new ObjectDisposedException(nameof(SwitchGroup));
         }
-        host.Given.Register(_given.Cancel);
         host.Failed.Register(() => OnFailed(member, host));
         return host;
     }

@@ -1,21 +1,25 @@
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
 using Softswitch.Datapath.Control;
+using Softswitch.Datapath.Flows;
 using Softswitch.Datapath.Packets;
+using Softswitch.Datapath.Ports;
 using Softswitch.Hosting.Captures;
-using Softswitch.Hosting.Cards;
 using Softswitch.Hosting.Configuration;
 using Softswitch.Hosting.Logging;
 using Softswitch.Hosting.Ports;
-using Softswitch.Hosting.Reports;
-using Softswitch.Hosting.State;
 using Softswitch.Hosting.TakeOver;
 using Softswitch.OfAgent.Agent;
-using Softswitch.OfAgent.Connections;
+using Softswitch.OfAgent.Text;
 using Softswitch.Ports;
-using Softswitch.Ports.Linux.Memory;
+using Softswitch.Ports.Memory;
+using Softswitch.Ports.Specs;
 
 namespace Softswitch.Hosting;
+
+/// <summary>Takes a packet that matched no flow entry, or whose entry says <c>output:CONTROLLER</c>.</summary>
+/// <param name="packetIn">The packet; valid during the call only.</param>
+public delegate void PacketInHandler(in PacketIn packetIn);
 
 /// <summary>A running switch: datapath, ports, agent, and the threads that drive them. Disposing ends it.</summary>
 /// <remarks>
@@ -34,62 +38,46 @@ namespace Softswitch.Hosting;
 /// </code>
 /// Ports and sockets belong to the network namespace of the thread that calls <c>Start</c>.
 /// </remarks>
-public sealed partial class SwitchHost : IDisposable, IAsyncDisposable
+public sealed class SwitchHost : IDisposable, IAsyncDisposable
 {
     // A thread ends within milliseconds of being asked to, unless it waits for a worker (GracePeriod) or cannot end at all.
-    private static readonly TimeSpan EndPatience = TimeSpan.FromSeconds(5);
-
-    private readonly CancellationTokenSource _stop = new();
-    private readonly CancellationTokenSource _failed = new();
-    private readonly List<Thread> _threads = [];
-    private volatile SwitchOptions _options;
-    private readonly SwitchResources _resources;
     private readonly GroupMember _member;
-    private readonly HostLeases _leases = new();
-    private readonly SwitchCards _cards;
+    private readonly SwitchParts _parts;
     private readonly ILogger _log;
-    private long _memoryShortages;
-    private SwitchAgent? _agent;
-    private SwitchEvents? _events;
-    private SwitchPorts? _ports;
-    private InBandWatch? _inBand;
-    private StateJournal? _state;
-    private Exception? _failure;
-    private bool _isStarted;
-    private volatile bool _isDisposed;
-    private volatile bool _isGiven;
 
-    private SwitchHost(SwitchOptions options, ILogger log, GroupMember member, HandoverTarget? taker)
+    private SwitchHost(SwitchParts parts, GroupMember member, ILogger log)
     {
-        _taker = taker;
-        _log = log;
-        _options = options;
+        _parts = parts;
         _member = member;
-        _resources = member.Group.Resources;
-        Failed = _failed.Token;
-        DatapathOptions sizes = options.Datapath with
-        {
-            DatapathId = options.DatapathId ?? DatapathIdentity.Choose(options.Ports, member.Group.HasOneSwitch ? null : options.Name, line => HostLog.PortTrouble(log, line)),
-            AdviseHugePages = HugePages.Advise,
-            HasMemory = _resources.Memory is null ? null : HasMemory,
-        };
-        Control = new DatapathControl(sizes, _resources.Frames);
-        _cards = new SwitchCards(Control);
-        Name = options.Name ?? taker?.Name ?? $"{Control.DatapathId:x16}";
+        _log = log;
+        Failed = parts.Threads.Failed;
+        Configuration = new SwitchConfiguration(parts);
+        Reader = new SwitchReader(parts, Configuration);
+        Tracing = new SwitchTracing(parts.Gate, parts.Control, parts.Cards);
+        Handover = new SwitchHandover(member.Group, parts, log);
     }
 
-    internal DatapathControl Control { get; }
+    /// <summary>What tools call the switch by.</summary>
+    public string Name => _parts.Name;
+
+    /// <summary>Cancelled when a thread ended that must not; <see cref="ThrowIfFailed"/> then says why.</summary>
+    public CancellationToken Failed { get; }
+
+    internal DatapathControl Control => _parts.Control;
 
     /// <summary>To be added to and removed from while it runs.</summary>
-    internal SwitchPorts Ports => _ports!;
+    internal SwitchPorts Ports => _parts.Ports;
 
-    /// <summary>What the NetFPGA cards hold, as <c>netfpga show</c> prints it.</summary>
-    /// <exception cref="OptionException">There is none.</exception>
-    public IReadOnlyList<string> DescribeCards() => _cards.Show(null);
+    /// <summary>Kept while the configuration changes.</summary>
+    internal ChangeLock Changes => _parts.Changes;
 
-    /// <param name="name">Of one card; null for all.</param>
-    /// <exception cref="OptionException">There is none.</exception>
-    internal IReadOnlyList<string> DescribeCards(string? name) => _cards.Show(name);
+    internal SwitchConfiguration Configuration { get; }
+
+    internal SwitchReader Reader { get; }
+
+    internal SwitchTracing Tracing { get; }
+
+    internal SwitchHandover Handover { get; }
 
     /// <summary>What is told of tools.</summary>
     internal ILogger Log => _log;
@@ -97,8 +85,8 @@ public sealed partial class SwitchHost : IDisposable, IAsyncDisposable
     /// <summary>The process that it is in.</summary>
     internal SwitchGroup Group => _member.Group;
 
-    /// <summary>Cancelled when a thread ended that must not; <see cref="ThrowIfFailed"/> then says why.</summary>
-    public CancellationToken Failed { get; }
+    /// <summary>What ended a thread; null unless <see cref="Failed"/> was cancelled.</summary>
+    internal Exception? Failure => _parts.Threads.Failure;
 
     /// <summary>Opens ports, starts forwarding, listens and connects. Without ports it waits for some to be added.</summary>
     /// <param name="options">What to open.</param>
@@ -127,62 +115,22 @@ public sealed partial class SwitchHost : IDisposable, IAsyncDisposable
     /// <param name="member">What it is in its group.</param>
     internal static SwitchHost Start(SwitchOptions options, Action<string> say, ILogger log, HandoverTarget? taker, GroupMember member)
     {
-        StateFolder? state = options.State == null || taker != null ? null : StateFolder.Open(options.State, log);
-        SwitchHost host;
+        SwitchGroup group = member.Group;
+        SwitchParts parts = SwitchParts.Open(
+            options, options.Name ?? taker?.Name ?? string.Empty, group.Resources, group.HasOneSwitch ? null : options.Name, say, log, taker);
+        SwitchHost host = new(parts, member, log);
         try
         {
-            options = options.Complete();
-            options = state?.Complete(options) ?? options;
-            options = taker == null ? options : Adapt(options, taker);
-            host = new SwitchHost(options, log, member, taker);
-        }
-        catch
-        {
-            state?.Dispose();
-            throw;
-        }
-        try
-        {
-            host._credentialsHash = HashOf(options.Tls);
-            TlsCredentials? tls = LoadTls(options);
-            host._credentials.AddRange(tls == null ? [] : [tls]);
-            say($"datapath id {host.Control.DatapathId:x16}");
-            if (member.Group.HasOneSwitch)
-            {
-                say(host._resources.DescribeFrames());
-            }
-            StateClock clock = StateClock.ForThisMachine(options.Datapath.TimeProvider);
-            host._state = state == null ? null : StateJournal.Begin(host.Control, state, clock, say, log);
-            if (taker == null)
-            {
-                StartupFlows.Load(host.Control, options, say, line => HostLog.Warn(log, line));
-            }
-            host._cards.OpenAll(options.Cards, say); // first: their tables are emptied, and no packet is to be on its way then
-            host._ports = new SwitchPorts(host.Control, options, host._cards, host._resources.Cables, log, host._state?.Queue);
-            host._ports.OpenAll(say, taker);
-            host._cards.AddOffloads(options.Ports, log);
-            // The agent first: it is told what the workers meet.
-            SwitchAgent agent = host._agent = new SwitchAgent(host.Control, options.Agent with { Tls = tls, Log = log });
-            host.Control.Events = host._events = new SwitchEvents(host.Control, agent);
-            host.PortChanged += new LinkChangeLog(log, host.Control.Ports.Descriptions).Note;
-            host._handover = new HandoverSource(host, host.Control, log);
-            host.Name = member.Group.Enlist(member, host.DatapathId, host.Name, taker); // from here on tools know it
+            parts.Name = group.Enlist(member, host.DatapathId, host.Name, taker); // from here on tools know it
             if (taker != null)
             {
-                host.TakeOver(say);
+                host.Handover.TakeOver(taker, say);
             }
             else
             {
-                host.StartWorkers();
+                parts.Threads.StartWorkers();
             }
-            host._ports.TakeReturns();
-            host.StartThread("control", host.Serve);
-            host._inBand = options.InBand ? new InBandWatch(host.Control, options, line => HostLog.News(log, line)) : null;
-            Connect(agent, options, say);
-            host._inBand?.Start(agent.ListenPorts);
-            host.KeepState(clock);
-            host._isStarted = true;
-            HostLog.Started(log, host.Name, $"{host.DatapathId:x16}", AgentOptions.ProgramVersion, Environment.ProcessId);
+            parts.Begin(say, isTakenOver: taker != null);
             return host;
         }
         catch
@@ -192,77 +140,39 @@ public sealed partial class SwitchHost : IDisposable, IAsyncDisposable
         }
     }
 
-    /// <summary>What ended a thread; null unless <see cref="Failed"/> was cancelled.</summary>
-    internal Exception? Failure => _failure;
-
     /// <summary>Throws what ended a thread, if <see cref="Failed"/> was cancelled.</summary>
     /// <exception cref="InvalidOperationException">It says which thread ended, and why.</exception>
     public void ThrowIfFailed()
     {
-        if (_failure != null)
+        if (Failure is { } failure)
         {
-            throw new InvalidOperationException($"the switch ended by itself: {_failure.Message}", _failure);
+            throw new InvalidOperationException($"the switch ended by itself: {failure.Message}", failure);
         }
     }
 
     /// <summary>Ends connections, then threads, then ports: interfaces are as they were found. Done again, it does nothing. Not from a handler.</summary>
     public void Dispose()
     {
-        if (_isGiven)
+        if (!_parts.Changes.IsGiven && _parts.Gate.TryClose()) // of a switch that is another process's, the control lock is never left
         {
-            return; // and the control lock is nobody's any more
+            _parts.Dispose();
+            _member.Group.Leave(_member);
         }
-        using (Control.EnterWithoutTable())
-        {
-            if (_isDisposed)
-            {
-                return;
-            }
-            _isDisposed = true;
-        }
-        End();
-        _member.Group.Leave(_member);
-    }
-
-    private void End()
-    {
-        bool isQuiet = _reloading.TryEnter(EndPatience) & _leases.End(EndPatience);
-        _inBand?.Dispose();
-        _ports?.Dispose();
-        _agent?.Dispose();
-        _stop.Cancel();
-        Control.Wake();
-        bool haveWorkersStopped = StopWorkers();
-        if (!_threads.TrueForAll(thread => thread.Join(EndPatience)) || !haveWorkersStopped || !isQuiet)
-        {
-            _resources.Abandon();
-            Control.Abandon();
-        }
-        else
-        {
-            Release();
-        }
-    }
-
-    /// <summary>Gives back what only threads that have ended used.</summary>
-    private void Release()
-    {
-        _state?.Dispose();
-        Control.Dispose();
-        _cards.Dispose();
-        if (_isStarted)
-        {
-            HostLog.Stopped(_log, Quantity.Duration(Control.Uptime.TotalSeconds));
-        }
-        _credentials.ForEach(credentials => credentials.Dispose());
-        _leases.Dispose();
-        _stop.Dispose();
-        _failed.Dispose();
-        _reloading.Exit();
     }
 
     /// <summary>The same on another thread. A handler may begin it, but not wait for it.</summary>
     public ValueTask DisposeAsync() => new(Task.Run(Dispose));
+
+    /// <summary>What the NetFPGA cards hold, as <c>netfpga show</c> prints it.</summary>
+    /// <exception cref="OptionException">There is none.</exception>
+    public IReadOnlyList<string> DescribeCards() => DescribeCards(null);
+
+    /// <param name="name">Of one card; null for all.</param>
+    /// <exception cref="OptionException">There is none.</exception>
+    internal IReadOnlyList<string> DescribeCards(string? name) => _parts.Cards.Show(name);
+
+    /// <summary>As <see cref="SwitchParts.ReadProgress"/>.</summary>
+    internal IEnumerable<(string Thread, long Turns)> ReadProgress() => _parts.ReadProgress();
 
     /// <summary>Begins to capture packets. A capture that is not disposed of in time when the switch ends ends without the rest of its packets.</summary>
     /// <exception cref="OptionException">The request makes no sense, or there are too many captures.</exception>
@@ -283,128 +193,201 @@ public sealed partial class SwitchHost : IDisposable, IAsyncDisposable
 
     /// <summary>Keeps the switch's memory until the lease is disposed of, which is to be soon after <see cref="HostLease.Ending"/>.</summary>
     /// <exception cref="ObjectDisposedException">The switch has ended.</exception>
-    internal HostLease Hold() => _leases.Take();
+    internal HostLease Hold() => _parts.Leases.Take();
 
-    private void Serve()
+    /// <summary>Packets for the program.</summary>
+    /// <remarks>
+    /// While there is a handler, packets without a flow entry come here whatever the fail mode is, and to controllers too, as
+    /// <see cref="Datapath.Control.DatapathOptions.PacketInRate"/> allows. What waits for a slow handler in vain is dropped and
+    /// counted (PacketInQueueFull).
+    /// </remarks>
+    public event PacketInHandler? PacketIn
     {
-        Action<string> warn = trouble => HostLog.Warn(_log, trouble);
-        CounterReport[] reports =
-        [
-            new(ReadLimited, (more, all) => $"packet-ins: {more} more dropped by the limit, {all} in all (--packet-in-rate)", warn),
-            new(ReadQueueMisses, DescribeQueueMisses, warn),
-            new(
-                () => Volatile.Read(ref _memoryShortages),
-                (_, _) => $"memory: the control group's limit of {_resources.Memory!.Bytes >> 20} MiB is near: flow-mods that need more are refused (OFPFMFC_ALL_TABLES_FULL)",
-                warn),
-            new(() => _events!.Faults, (more, all) => $"handlers: {more} more failed, {all} in all; the last: {_events!.LastFault}", warn),
-        ];
-        Control.Serve(_stop.Token, afterEach: () =>
-        {
-            _events!.Raise(_stop.Token);
-            Array.ForEach(reports, report => report.Update());
-            Volatile.Write(ref _controlTurns, _controlTurns + 1);
-        });
+        add => _parts.Events.PacketIn += value;
+        remove => _parts.Events.PacketIn -= value;
     }
 
-    /// <summary>Under the control lock.</summary>
-    private bool HasMemory()
+    /// <summary>A port came, went, or changed its link or configuration.</summary>
+    public event Action<PortStatusReason, PortDescription>? PortChanged
     {
-        bool hasRoom = _resources.Memory!.HasRoom();
-        _memoryShortages += hasRoom ? 0 : 1;
-        return hasRoom;
+        add => _parts.Events.PortChanged += value;
+        remove => _parts.Events.PortChanged -= value;
     }
 
-    private long ReadLimited()
+    /// <summary>An entry that was added with <see cref="FlowModFlags.SendFlowRemoved"/> has ended; its counters are final.</summary>
+    public event Action<FlowRemoved>? FlowRemoved
     {
-        using (Control.EnterWithoutTable())
+        add => _parts.Events.FlowRemoved += value;
+        remove => _parts.Events.FlowRemoved -= value;
+    }
+
+    /// <summary>The 64-bit number controllers know the switch by.</summary>
+    public ulong DatapathId => Control.DatapathId;
+
+    /// <summary>Controllers and tools, as they are connected now.</summary>
+    /// <exception cref="ObjectDisposedException">The switch has ended.</exception>
+    public IReadOnlyList<ConnectionStatus> ReadConnections()
+    {
+        using (_parts.Gate.EnterWithoutTable())
         {
-            return Control.Accounts.ReadDrops(DropReason.PacketInLimit);
+            return _parts.Agent.ReadConnections();
         }
     }
 
-    private long ReadQueueMisses()
+    /// <summary>Adds a port. The calling thread is in the network namespace in which the switch was started.</summary>
+    /// <param name="port">Such as <c>3=eth3</c>; without a number it gets one that no port has had.</param>
+    /// <returns>Its number.</returns>
+    /// <exception cref="OptionException">It is no port, or its number is taken. Nothing is changed then.</exception>
+    /// <exception cref="PortException">It cannot be opened, for the reason given; as above.</exception>
+    /// <exception cref="ObjectDisposedException">The switch has ended.</exception>
+    public ushort AddPort(string port)
     {
-        using (Control.EnterWithoutTable())
-        {
-            ulong total = 0;
-            foreach (ushort port in Control.Ports.Numbers)
-            {
-                total += Control.Queues.ReadMisses(port);
-            }
-            return (long)total;
-        }
+        _parts.Gate.Check();
+        return Ports.Add(PortOption.Parse(port).Spec, line => HostLog.Port(_log, line));
     }
 
-    private string DescribeQueueMisses(long more, long all)
+    /// <summary>Adds a port whose far end is the program.</summary>
+    /// <param name="name">Shown to controllers, which see 15 bytes of it.</param>
+    /// <param name="number">1 to 0xff00; null for one that no port has had.</param>
+    /// <exception cref="OptionException">The number is taken or none.</exception>
+    /// <exception cref="ObjectDisposedException">The switch has ended.</exception>
+    public ProgramPort AddProgramPort(string name, ushort? number = null)
     {
-        using (Control.EnterWithoutTable())
+        MemoryPort device;
+        using (_parts.Gate.EnterWithoutTable())
         {
-            string ports = string.Join(", ", Control.Ports.Numbers.ToArray().Where(port => Control.Queues.ReadMisses(port) != 0));
-            return $"queues: {more} more packets asked for a queue that is not there (port {ports}); sent without queueing, {all} in all";
+            device = new MemoryPort(name, Control.Frames) { HardwareAddress = LocalMacAddress.For(name) };
         }
-    }
-
-    private static TlsCredentials? LoadTls(SwitchOptions options)
-    {
         try
         {
-            return options.Tls is null ? null : TlsCredentials.Load(options.Tls);
+            return new ProgramPort(Ports.Add(PortSpec.ForProgram(name, number), line => HostLog.Port(_log, line), device), device);
         }
-        catch (TlsException e)
+        catch
         {
-            throw new OptionException(e.Message, e);
-        }
-    }
-
-    private static void Connect(SwitchAgent agent, SwitchOptions options, Action<string> say)
-    {
-        try
-        {
-            agent.Start();
-        }
-        catch (IOException e)
-        {
-            throw new OptionException($"--listen: {e.Message}", e);
-        }
-        foreach ((ConnectionTarget target, int port) in options.Agent.Listeners.Zip(agent.ListenPorts))
-        {
-            say($"listening: {target with { Port = port }}"); // that it is open to all, the log says
-        }
-        foreach (ConnectionTarget target in options.Agent.Controllers)
-        {
-            say($"connecting: {target}");
+            device.Dispose();
+            throw;
         }
     }
 
-    private void StartThread(string name, Action body)
+    /// <summary>Removes a port. Its interface is as it was found when this returns.</summary>
+    /// <exception cref="OptionException">There is no such port; the message names it and those there are.</exception>
+    /// <exception cref="ObjectDisposedException">The switch has ended.</exception>
+    public void RemovePort(ushort number)
     {
-        var thread = new Thread(() =>
+        _parts.Gate.Check();
+        Ports.Remove(QueueOptionsReader.NameOf(number));
+    }
+
+    /// <summary>The ports as controllers see them, in ascending order; LOCAL last.</summary>
+    /// <exception cref="ObjectDisposedException">The switch has ended.</exception>
+    public IReadOnlyList<PortDescription> ReadPorts()
+    {
+        using (_parts.Gate.EnterWithoutTable())
         {
-            try
+            return Control.Ports.Descriptions;
+        }
+    }
+
+    /// <summary>A port's counters.</summary>
+    /// <exception cref="OptionException">There is no such port; the message names it and those there are.</exception>
+    /// <exception cref="ObjectDisposedException">The switch has ended.</exception>
+    public PortStatistics ReadPort(ushort number)
+    {
+        using (_parts.Gate.EnterWithoutTable())
+        {
+            if (Control.Ports.TryRead(number, out PortStatistics statistics))
             {
-                body();
+                return statistics;
             }
-#pragma warning disable CA1031 // reported by whoever waits for Failed; a switch that lost a thread must not pretend to work
-            catch (Exception e)
-#pragma warning restore CA1031
-            {
-                Fail(name, e);
-            }
-        })
-        { Name = name, IsBackground = true };
-        _threads.Add(thread);
-        thread.Start();
+        }
+        throw Ports.NoSuchPort(QueueOptionsReader.NameOf(number));
     }
 
-    /// <summary>The switch cannot go on.</summary>
-    /// <param name="what">The thread or worker that ended.</param>
-    private void Fail(string what, Exception e)
+    /// <summary>Adds a flow entry; one of the same match and priority is replaced.</summary>
+    /// <param name="flow">In ovs-ofctl's words, such as <c>priority=5,tcp,tp_dst=80,actions=mod_nw_dst:10.0.0.9,output:2</c>.</param>
+    /// <exception cref="OptionException">It is no flow, or the table does not take it; the message quotes it and says why.</exception>
+    /// <exception cref="ObjectDisposedException">The switch has ended.</exception>
+    public void AddFlow(string flow) => Apply(flow, FlowSyntaxMode.Add);
+
+    /// <summary>Deletes flow entries.</summary>
+    /// <param name="match">Such as <c>in_port=1,tcp</c>: entries of this match or a narrower one go. Empty for all.</param>
+    /// <exception cref="OptionException">It is no match.</exception>
+    /// <exception cref="ObjectDisposedException">The switch has ended.</exception>
+    public void DeleteFlows(string match = "") => Apply(match, FlowSyntaxMode.Delete);
+
+    /// <summary>Changes the flow table. In force for every packet received after this returns.</summary>
+    /// <exception cref="OptionException">The table does not take it; the message gives OpenFlow's name for the reason.</exception>
+    /// <exception cref="ObjectDisposedException">The switch has ended.</exception>
+    public void Apply(in FlowMod mod) => Check(Change(mod), "the flow is refused");
+
+    /// <summary>The flow entries, with what they have counted.</summary>
+    /// <param name="match">Only entries of this match or a narrower one; null for all.</param>
+    /// <exception cref="ObjectDisposedException">The switch has ended.</exception>
+    public IReadOnlyList<FlowReport> ReadFlows(FlowMatch? match = null)
     {
-        Exception failure = new InvalidOperationException($"{what} failed: {e.GetType().Name}: {e.Message.ReplaceLineEndings(" ")}", e);
-        if (Interlocked.CompareExchange(ref _failure, failure, null) == null)
+        List<FlowReport> flows = [];
+        FlowFilter filter = new(match ?? FlowMatch.Any);
+        using (_parts.Gate.Enter())
         {
-            _failed.Cancel(); // first: whoever reads the log may not be reading
+            uint cursor = 0;
+            while (Control.Flows.Next(ref cursor, filter, out FlowStatistics entry))
+            {
+                flows.Add(new FlowReport(entry));
+            }
         }
-        HostLog.Failed(_log, failure.Message);
+        return flows;
+    }
+
+    /// <summary>Packets that ended inside the switch, by reason; reasons that had none are left out.</summary>
+    /// <exception cref="ObjectDisposedException">The switch has ended.</exception>
+    public IReadOnlyDictionary<DropReason, long> ReadDrops()
+    {
+        using (_parts.Gate.EnterWithoutTable())
+        {
+            return Enum.GetValues<DropReason>().Where(reason => reason != DropReason.Count)
+                .Select(reason => KeyValuePair.Create(reason, Control.Accounts.ReadDrops(reason))).Where(drops => drops.Value != 0).ToDictionary();
+        }
+    }
+
+    /// <summary>Sends a packet; a controller's packet-out.</summary>
+    /// <param name="frame">From the Ethernet header on, without FCS. Copied.</param>
+    /// <param name="inPort">The port it is taken to have come in on; <see cref="PortNumber.None"/> for none.</param>
+    /// <param name="actions">What becomes of it; output to <see cref="PortNumber.Table"/> asks the flow table.</param>
+    /// <remarks>Up to 1024 packets wait for the worker; what does not fit is lost.</remarks>
+    /// <exception cref="OptionException">The actions make no sense; the message gives OpenFlow's name for the reason.</exception>
+    /// <exception cref="ObjectDisposedException">The switch has ended.</exception>
+    public void PacketOut(ReadOnlySpan<byte> frame, ushort inPort, params ReadOnlySpan<FlowAction> actions)
+    {
+        ControlError error;
+        using (_parts.Gate.EnterWithoutTable())
+        {
+            error = Control.PacketOut(FlowMod.NoBuffer, inPort, actions, frame);
+        }
+        Check(error, "the packet-out is refused");
+    }
+
+    private void Apply(string text, FlowSyntaxMode mode)
+    {
+        if (!FlowSyntax.TryParseFlow(text, mode, null, out ParsedFlow flow, out string error))
+        {
+            throw new OptionException($"flow '{text}': {error}");
+        }
+        Check(Change(flow.ToFlowMod()), $"flow '{text}'");
+    }
+
+    private ControlError Change(in FlowMod mod)
+    {
+        using (_parts.Gate.Enter())
+        {
+            return Control.Apply(mod);
+        }
+    }
+
+    private static void Check(ControlError error, string what)
+    {
+        if (error != ControlError.None)
+        {
+            throw new OptionException($"{what}: {ControlErrors.ToOfError(error).Name}");
+        }
     }
 }

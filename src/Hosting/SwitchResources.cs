@@ -19,6 +19,7 @@ internal sealed class SwitchResources : IDisposable
     private readonly Lazy<FramePool> _frames;
     private readonly Lazy<PatchCables> _cables;
     private HugePages? _frameMemory;
+    private bool _areFramesAnnounced;
     private volatile bool _isAbandoned;
 
     /// <param name="options">Of the group, or of the switch that stands alone.</param>
@@ -52,8 +53,14 @@ internal sealed class SwitchResources : IDisposable
     /// <summary>The limit of the control group; null without one.</summary>
     public MemoryLimit? Memory { get; }
 
-    /// <summary>What the frames are, for people.</summary>
-    public string DescribeFrames() => $"frames: {Frames.FrameCount} of {Frames.FrameSize} bytes, {_frameMemory?.Description}";
+    /// <summary>Says what the frames are, once for all switches.</summary>
+    public void AnnounceFrames(Action<string> say)
+    {
+        if (!Interlocked.Exchange(ref _areFramesAnnounced, true))
+        {
+            say($"frames: {Frames.FrameCount} of {Frames.FrameSize} bytes, {_frameMemory?.Description}");
+        }
+    }
 
     /// <summary>A thread did not end: what it may use is left as it is.</summary>
     public void Abandon() => _isAbandoned = true;

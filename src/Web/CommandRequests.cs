@@ -60,7 +60,7 @@ internal sealed class CommandRequests(SwitchGroup group, CommandThreads threads,
             ("GET", "/api/config") => Do(context, log, "config", () => Answer.Lines(group.DescribeOptions(all, find().Name))),
             ("GET", "/api/cards") => Do(context, log, $"netfpga/show {card}".TrimEnd(), () => Answer.Lines(find().DescribeCards(card.Length == 0 ? null : card))),
             ("GET", "/api/flows/busiest") => Do(context, log, $"flows/busiest {context.Request.QueryString}", () => FindBusiestFlows(find(), given)),
-            ("POST", "/api/trace") => WithBody(context, log, "trace", request => Answer.Json(find().Trace(ReadTrace(request)), TraceJson.Default.IReadOnlyListTraceReport)),
+            ("POST", "/api/trace") => WithBody(context, log, "trace", request => Answer.Json(find().Tracing.Trace(ReadTrace(request)), TraceJson.Default.IReadOnlyListTraceReport)),
             _ => null,
         };
     }
@@ -81,7 +81,7 @@ internal sealed class CommandRequests(SwitchGroup group, CommandThreads threads,
         int count = (int)FlowQuery.ReadNumber(given, "count", 1, 1, ManagementRequest.MostBusiestFlows, ref error);
         int milliseconds = (int)FlowQuery.ReadNumber(given, "milliseconds", 0, 0, ManagementRequest.LongestWatchMilliseconds, ref error);
         return error.Length > 0 ? throw new OptionException($"flows/busiest: {error}")
-            : Answer.Json(host.ReadBusiestFlows(count, TimeSpan.FromMilliseconds(milliseconds), TimeProvider.System), ReportJson.Default.FlowActivityReport);
+            : Answer.Json(host.Reader.ReadBusiestFlows(count, TimeSpan.FromMilliseconds(milliseconds), TimeProvider.System), ReportJson.Default.FlowActivityReport);
     }
 
     private static TraceRequest ReadTrace(string json)

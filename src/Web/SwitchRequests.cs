@@ -22,7 +22,7 @@ internal sealed class SwitchRequests(SwitchHost host, AccessToken? token, Comman
     /// <param name="path">Behind what names the switch.</param>
     public Task Route(HttpContext context, string path) => path switch
     {
-        "/api/report" => reply.Send(context, threads.Run(() => Answer.Json(host.ReadReport(), ReportJson.Default.SwitchReport))),
+        "/api/report" => reply.Send(context, threads.Run(() => Answer.Json(host.Reader.ReadReport(), ReportJson.Default.SwitchReport))),
         "/api/flows" => SendFlows(context),
         "/api/trace" => SendTrace(context),
         "/api/capture" or "/api/capture/stop" when token?.IsShownBy(context.Request) == false => RefuseWithoutToken(context),
@@ -56,7 +56,7 @@ internal sealed class SwitchRequests(SwitchHost host, AccessToken? token, Comman
         }
         string? inPort = given["in_port"].ToString() is { Length: > 0 } port ? port : null;
         var request = new TraceRequest(inPort, flow, null, flow == null ? [packet] : []);
-        if (await TakeTurn(context, _ => host.Trace(request)) is { } reports)
+        if (await TakeTurn(context, _ => host.Tracing.Trace(request)) is { } reports)
         {
             await reply.Send(context, Answer.Json<IReadOnlyList<TraceReport>>([.. reports.Select(report => report.Fit(MostTraceBytes))], TraceJson.Default.IReadOnlyListTraceReport));
         }

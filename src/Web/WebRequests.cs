@@ -174,7 +174,7 @@ internal sealed class WebRequests
         {
             try
             {
-                reports.Add(host.ReadReport(process.Process));
+                reports.Add(host.Reader.ReadReport(process.Process));
             }
             catch (ObjectDisposedException) when (areLabelled)
             {

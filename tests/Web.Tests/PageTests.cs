@@ -48,7 +48,7 @@ public sealed partial class PageTests : IDisposable
         {
             Eventually.True(() => _served.Left.TrySend(TestPacket.Udp()), "the worker makes room");
         }
-        Eventually.True(() => _served.Switch.ReadReport().Drops.GetValueOrDefault("miss") == 3, "they are dropped");
+        Eventually.True(() => _served.Switch.Reader.ReadReport().Drops.GetValueOrDefault("miss") == 3, "they are dropped");
         _served.BeginTraffic();
         _browser.Open(_served.Server.Address);
         _browser.WaitFor("#drop-quiet summary", text => text == "Quiet: 1 reason, 3 packets");

@@ -36,7 +36,7 @@ public sealed class SwitchMetricsTests : IDisposable
         Dictionary<string, double> samples = await CountedAsync(
             "softswitch_port_transmit_bytes_total{port=\"2\",name=\"right\"}", "softswitch_port_receive_packets_total{port=\"1\",name=\"a \\\"port\\\" of \\\\ours\"}");
         Assert.Equal(2, samples["softswitch_table_entries{table=\"wildcard\"}"]);
-        Assert.Equal(Environment.ProcessId, _served.Switch.ReadReport().Process.Id);
+        Assert.Equal(Environment.ProcessId, _served.Switch.Reader.ReadReport().Process.Id);
         Assert.True(samples["process_resident_memory_bytes"] > 1 << 20);
     }
 
@@ -56,7 +56,7 @@ public sealed class SwitchMetricsTests : IDisposable
     [Fact]
     public void Each_queue_has_series_of_its_own()
     {
-        SwitchReport report = _served.Switch.ReadReport();
+        SwitchReport report = _served.Switch.Reader.ReadReport();
         PortReport port = report.Ports[1] with { Queues = [new QueueReport(1, 0, 0, 5, 500, 0), new QueueReport(7, 0, 0, 6, 600, 2)] };
         string text = SwitchMetrics.Write([report with { Ports = [port] }], ReadProcess(_served.Switch), areLabelled: false).ToString();
         Assert.Contains("softswitch_queue_transmit_packets_total{port=\"2\",name=\"right\",queue=\"1\"} 5\n", text, StringComparison.Ordinal);
@@ -67,7 +67,7 @@ public sealed class SwitchMetricsTests : IDisposable
     [Fact]
     public void Peers_of_listeners_make_no_series_of_their_own()
     {
-        SwitchReport report = _served.Switch.ReadReport();
+        SwitchReport report = _served.Switch.Reader.ReadReport();
         ControllerReport peer = new("ptcp:6653 from 127.0.0.1:50000", IsPeer: true, "connected", 1, "other", null, null, 0.001, 3, 0);
         report = report with { Controllers = [peer, peer with { Name = "tcp:10.0.0.1:6653", IsPeer = false }, peer with { Name = "tcp:10.0.0.1:6653", IsPeer = false }] };
         string text = SwitchMetrics.Write([report], ReadProcess(_served.Switch), areLabelled: false).ToString();

@@ -1,5 +1,6 @@
 using Softswitch.Hosting.Configuration;
 using Softswitch.Ports;
+using Softswitch.Ports.Linux;
 
 namespace Softswitch.Hosting.Reloading;
 
@@ -24,6 +25,10 @@ internal sealed class Reconfiguration
             Do(() => step(thing), () => undo(thing));
         }
     }
+
+    /// <summary>Why something could not be changed, a line for each reason.</summary>
+    public static string[] ReasonsOf(Exception e) => e is OptionException or PortException or SystemCallException or IOException
+        ? e.Message.Split('\n') : [$"unexpected {e.GetType().Name}: {e.Message.ReplaceLineEndings(" ")}"];
 
     /// <summary>Undoes all steps. Does not throw.</summary>
     /// <returns>What came of it: a line, and one for each step that could not be undone.</returns>

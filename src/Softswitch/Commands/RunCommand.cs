@@ -121,7 +121,7 @@ internal static class RunCommand
         group.Manager = manager;
         if (manager.IsPresent && group.Switches is [var alone])
         {
-            alone.PrepareHandOver();
+            alone.Handover.Prepare();
         }
         while (WaitHandle.WaitAny([signal.Token.WaitHandle, group.Failed.WaitHandle, group.Given.WaitHandle, reload]) is 3)
         {

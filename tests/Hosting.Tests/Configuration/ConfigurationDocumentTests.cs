@@ -85,7 +85,7 @@ public sealed class ConfigurationDocumentTests : IDisposable
     {
         File.WriteAllText(_file, text);
         List<string> errors = [];
-        SwitchHost.Check(SwitchOptionsReader.Read(SettingsFile.Read(_file, errors).Settings, null, errors));
+        SwitchOptionsCheck.Check(SwitchOptionsReader.Read(SettingsFile.Read(_file, errors).Settings, null, errors));
     }
 
     private static void RequireValidator() => Assert.SkipUnless(

@@ -42,7 +42,7 @@ public sealed class ControlSocketsTests
         (SwitchHost first, SwitchHost second) = (one.Switches[0], two.Switches[0]);
         Assert.Equal(("0000000000abcdef", "0000000000abcdef-2"), (first.Name, second.Name));
         Assert.Contains("tools call this switch 0000000000abcdef-2: another has its datapath id for a name", log);
-        Assert.Equal(second.Name, second.ReadReport().Name);
+        Assert.Equal(second.Name, second.Reader.ReadReport().Name);
         Assert.Equal([first.Name, second.Name], ControlSockets.Running().Where(name => name.StartsWith(first.Name, StringComparison.Ordinal)));
     }
 

@@ -120,7 +120,7 @@ public sealed class GroupReloadTests : IDisposable
         Assert.Equal(["r1", "r2", "by-hand"], read.Switches.Select(one => one.Name));
         foreach (SwitchOptions one in read.Switches)
         {
-            SwitchOptions now = _group.Find(one.Name!)!.ReadOptions();
+            SwitchOptions now = _group.Find(one.Name!)!.Configuration.ReadOptions();
             Assert.All(SwitchOption.All.Where(option => option.Scope != OptionScope.Process), option => Assert.Equal(option.Show(now), option.Show(one)));
         }
         Assert.Equal((_group.Name, 4096), (read.Name, read.FrameCount));

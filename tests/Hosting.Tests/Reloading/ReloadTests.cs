@@ -339,7 +339,7 @@ public sealed class ReloadTests : IDisposable
     private string[] Shown(string name) => [.. SwitchOption.All.Single(option => option.Name == name).Show(_group.ReadOptions(_switch))];
 
     private int[] NumbersOf(params string[] bodies) =>
-        [.. bodies.Select(body => (int)_switch.ReadOptions().Ports.Single(port => port.Spec.Body == body).Number)];
+        [.. bodies.Select(body => (int)_switch.Configuration.ReadOptions().Ports.Single(port => port.Spec.Body == body).Number)];
 
     private void AssertAsBefore(IReadOnlyList<string> before)
     {

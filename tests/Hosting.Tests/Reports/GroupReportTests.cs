@@ -27,7 +27,7 @@ public sealed class GroupReportTests
         Assert.True(left.TrySend(TestPacket.Tcp()));
         Eventually.True(() => Read(host) is { SentPackets: 1, ReceivedPackets: 2, Drops.Count: 1, BusySeconds: > 0 }, "the packets were not counted");
         SwitchSummary summary = Read(host);
-        SwitchReport report = host.ReadReport();
+        SwitchReport report = host.Reader.ReadReport();
         Assert.Equal((report.Name, report.DatapathId, "running"), (summary.Name, summary.DatapathId, summary.State));
         Assert.Equal((3, 2), (summary.Ports, summary.PortsUp));
         Assert.Equal((1, 0), (summary.Controllers, summary.ControllersConnected));
@@ -139,7 +139,7 @@ public sealed class GroupReportTests
         }
     }
 
-    private static SwitchSummary Read(SwitchHost host) => host.ReadSummary(TimeSpan.FromMinutes(1));
+    private static SwitchSummary Read(SwitchHost host) => host.Reader.ReadSummary(TimeSpan.FromMinutes(1));
 
     private static string[] Words(string line) => line.Split(' ', StringSplitOptions.RemoveEmptyEntries);
 

@@ -25,7 +25,7 @@ public sealed class SwitchReportTests
         byte[] frame = TestPacket.Udp();
         Assert.True(left.TrySend(frame));
         // A pass is counted when it is over, after its packets were.
-        Eventually.True(() => host.ReadReport() is { Ports: [_, { Traffic.SentPackets: 1 }], Workers: [{ BusyPasses: > 0 }] }, "the packet was not counted");
+        Eventually.True(() => host.Reader.ReadReport() is { Ports: [_, { Traffic.SentPackets: 1 }], Workers: [{ BusyPasses: > 0 }] }, "the packet was not counted");
         SwitchReport report = Reread(host);
         Assert.Equal("000000000000002a", report.Name);
         Assert.Equal(report.Name, report.DatapathId);
@@ -56,7 +56,7 @@ public sealed class SwitchReportTests
         host.AddFlow("in_port=1,actions=enqueue:2:7");
         byte[] frame = TestPacket.Udp();
         Assert.True(left.TrySend(frame));
-        Eventually.True(() => host.ReadReport().Ports[1].Queues[1].SentPackets == 1, "the packet was not counted");
+        Eventually.True(() => host.Reader.ReadReport().Ports[1].Queues[1].SentPackets == 1, "the packet was not counted");
         SwitchReport report = Reread(host);
         Assert.Equal([new QueueReport(1, 2_000_000, 0, 0, 0, 0), new QueueReport(7, 0, 1_000_000, 1, (ulong)frame.Length, 0)], report.Ports[1].Queues);
         Assert.Empty(report.Ports[0].Queues);
@@ -87,17 +87,17 @@ public sealed class SwitchReportTests
         ProgramPort second = host.AddProgramPort("second");
         host.AddFlow("in_port=1,actions=in_port");
         Assert.True(first.TrySend(TestPacket.Udp()));
-        Eventually.True(() => host.ReadReport().Workers[0].BusySeconds > 0, "it was never busy");
+        Eventually.True(() => host.Reader.ReadReport().Workers[0].BusySeconds > 0, "it was never busy");
         WorkerReport idle = Reread(host).Workers[1];
         Assert.Equal((0, 0, 0), (idle.BusyPasses, idle.BusySeconds, idle.Packets));
-        Eventually.True(() => host.ReadReport().Workers[1].IsSleeping, "it does not sleep");
+        Eventually.True(() => host.Reader.ReadReport().Workers[1].IsSleeping, "it does not sleep");
     }
 
     [Fact]
     public void A_controller_that_is_not_there_is_told_with_its_last_error_and_the_next_attempt()
     {
         using SwitchHost host = SwitchHost.Start(Small with { Agent = new AgentOptions { Controllers = ["tcp:127.0.0.1:1"] } });
-        Eventually.True(() => host.ReadReport().Controllers is [{ State: "waiting", NextAttemptSeconds: > 0 }], "it does not wait for the next attempt");
+        Eventually.True(() => host.Reader.ReadReport().Controllers is [{ State: "waiting", NextAttemptSeconds: > 0 }], "it does not wait for the next attempt");
         ControllerReport controller = Assert.Single(Reread(host).Controllers);
         Assert.Equal("tcp:127.0.0.1:1", controller.Name);
         Assert.Contains("refused", controller.LastError, StringComparison.Ordinal);
@@ -112,17 +112,17 @@ public sealed class SwitchReportTests
         {
             client.Send((buffer, xid) => buffer.Message(OfType.FlowMod, xid, OfHeader.Size)); // cut short
             client.Barrier();
-            Eventually.True(() => host.ReadReport().FlowMods.Refused.GetValueOrDefault("OFPBRC_BAD_LEN") == 1, "it was not refused");
+            Eventually.True(() => host.Reader.ReadReport().FlowMods.Refused.GetValueOrDefault("OFPBRC_BAD_LEN") == 1, "it was not refused");
             ControllerReport peer = Assert.Single(Reread(host).Controllers);
             Assert.Equal(("connected", true, 2), (peer.State, peer.IsPeer, peer.Requests));
         }
-        Eventually.True(() => host.ReadReport() is { Controllers: [], Connections: { Open: 0, Established: 1 } }, "it is still there");
+        Eventually.True(() => host.Reader.ReadReport() is { Controllers: [], Connections: { Open: 0, Established: 1 } }, "it is still there");
     }
 
     /// <summary>As whoever asks over the control socket has it.</summary>
     private static SwitchReport Reread(SwitchHost host)
     {
-        string json = JsonSerializer.Serialize(host.ReadReport(), ReportJson.Default.SwitchReport);
+        string json = JsonSerializer.Serialize(host.Reader.ReadReport(), ReportJson.Default.SwitchReport);
         Assert.DoesNotContain('\n', json);
         return JsonSerializer.Deserialize(json, ReportJson.Default.SwitchReport)!;
     }

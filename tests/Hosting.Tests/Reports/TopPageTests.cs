@@ -129,7 +129,7 @@ public sealed class TopPageTests
         AwaitCounted(3);
         TestTime time = new();
         TimeSpan interval = TimeSpan.FromMilliseconds(10);
-        Task<FlowActivityReport> watch = Task.Run(() => host.ReadBusiestFlows(2, interval, time));
+        Task<FlowActivityReport> watch = Task.Run(() => host.Reader.ReadBusiestFlows(2, interval, time));
         time.WaitForTimer(interval);
         Send(78, 2);
         Send(77, 1);

@@ -78,7 +78,7 @@ public sealed class SwitchTraceTests : IDisposable
         byte[] back = TestPacket.Tcp(dlSrc: 0x0200_0000_000b, dlDst: 0x0200_0000_000a);
         for (int i = 0; i < 2; i++) // the second time as the first
         {
-            IReadOnlyList<TraceReport> reports = _switch.Trace(new TraceRequest("1", null, null, [there, back]));
+            IReadOnlyList<TraceReport> reports = _switch.Tracing.Trace(new TraceRequest("1", null, null, [there, back]));
             Assert.Equal([2, 3], reports[0].Outputs.Select(output => output.Port));
             Assert.Contains(reports[0].Steps, step => step.Kind == "skipped" && step.Port == 1);
             Assert.Contains(reports[0].Steps, step => step.Kind == "learned" && step.Port == 1);
@@ -140,10 +140,10 @@ public sealed class SwitchTraceTests : IDisposable
         Assert.Contains("such a packet has 54 to 65535", Refusal(new TraceRequest("1", "tcp", 53, [])), StringComparison.Ordinal);
         Assert.Contains("such a packet has 54 to 65535", Refusal(new TraceRequest("1", "tcp", 65536, [])), StringComparison.Ordinal);
         Assert.Contains("0 bytes; 1 to", Refusal(new TraceRequest("1", null, null, [[]])), StringComparison.Ordinal);
-        Assert.Equal(54, Assert.Single(_switch.Trace(new TraceRequest("1", "tcp", 54, []))).Length);
-        Assert.Equal(65535, Assert.Single(_switch.Trace(new TraceRequest("1", "udp", 65535, []))).Length);
+        Assert.Equal(54, Assert.Single(_switch.Tracing.Trace(new TraceRequest("1", "tcp", 54, []))).Length);
+        Assert.Equal(65535, Assert.Single(_switch.Tracing.Trace(new TraceRequest("1", "udp", 65535, []))).Length);
 
-        string Refusal(TraceRequest request) => Assert.Throws<OptionException>(() => _switch.Trace(request)).Message;
+        string Refusal(TraceRequest request) => Assert.Throws<OptionException>(() => _switch.Tracing.Trace(request)).Message;
     }
 
     [Fact]
@@ -151,7 +151,7 @@ public sealed class SwitchTraceTests : IDisposable
     {
         _switch.AddFlow("actions=FLOOD");
         MorePackets packets = new();
-        Task<IReadOnlyList<TraceReport>> trace = Task.Run(() => _switch.Trace(new TraceRequest("1", null, null, packets)));
+        Task<IReadOnlyList<TraceReport>> trace = Task.Run(() => _switch.Tracing.Trace(new TraceRequest("1", null, null, packets)));
         try
         {
             Eventually.Ended(packets.Begun.Task);
@@ -172,14 +172,14 @@ public sealed class SwitchTraceTests : IDisposable
     {
         FlowAction[] actions = [.. Enumerable.Repeat(FlowAction.Output(2), 4000)];
         _switch.Apply(new FlowMod { Match = FlowMatch.Any, Actions = actions });
-        TraceReport report = Assert.Single(_switch.Trace(new TraceRequest("1", "udp", 9000, [])));
+        TraceReport report = Assert.Single(_switch.Tracing.Trace(new TraceRequest("1", "udp", 9000, [])));
         Assert.Equal("leftOut", report.Steps[^1].Kind);
         Assert.Equal(8001, report.Steps.Count - 1 + report.Steps[^1].Count);
     }
 
     private TraceReport Trace(string flow)
     {
-        TraceReport report = Assert.Single(_switch.Trace(new TraceRequest(null, flow, null, [])));
+        TraceReport report = Assert.Single(_switch.Tracing.Trace(new TraceRequest(null, flow, null, [])));
         string json = JsonSerializer.Serialize([report], TraceJson.Default.IReadOnlyListTraceReport);
         Assert.Equal(json, JsonSerializer.Serialize(JsonSerializer.Deserialize(json, TraceJson.Default.IReadOnlyListTraceReport)!, TraceJson.Default.IReadOnlyListTraceReport));
         return report;

@@ -3,71 +3,70 @@ using Softswitch.Datapath.Control;
 using Softswitch.Datapath.Flows;
 using Softswitch.Datapath.Packets;
 using Softswitch.Datapath.Pipeline;
+using Softswitch.Datapath.Ports;
 using Softswitch.Hosting.Reports;
 using Softswitch.OfAgent.Agent;
 using Softswitch.OfAgent.Text;
 
 namespace Softswitch.Hosting;
 
-/// <content>The switch as it is now, for people and tools.</content>
-public sealed partial class SwitchHost
+/// <summary>A switch as it is now, for people and tools. Threads: any.</summary>
+internal sealed class SwitchReader(SwitchParts parts, SwitchConfiguration configuration)
 {
     private static readonly TimeSpan EndCheck = TimeSpan.FromMilliseconds(20);
 
+    private readonly DatapathControl _control = parts.Control;
     private SwitchSummary? _lastSummary;
-
-    /// <summary>What tools call the switch by.</summary>
-    public string Name { get; private set; }
 
     /// <summary>
     /// Reads the counters and states there are. Takes the control lock for a moment at a time, and never looks at flow entries.
     /// </summary>
     /// <param name="process">The process, where somebody has read it already.</param>
     /// <exception cref="ObjectDisposedException">The switch has ended.</exception>
-    internal SwitchReport ReadReport(ProcessReport? process = null)
+    public SwitchReport ReadReport(ProcessReport? process = null)
     {
         AccountSnapshot accounts;
-        using (EnterWithoutTable())
+        using (parts.Gate.EnterWithoutTable())
         {
-            accounts = Control.Accounts.Read();
+            accounts = _control.Accounts.Read();
         }
-        IReadOnlyList<PortReport> ports = Ports.ReadReports(accounts, () => EnterWithoutTable());
-        IReadOnlyList<CardSummary> cards = _cards.Summarize(() => EnterWithoutTable());
-        process ??= ReadProcess();
-        using (EnterWithoutTable())
+        IReadOnlyList<PortReport> ports = parts.Ports.ReadReports(accounts, parts.Gate.EnterWithoutTable);
+        IReadOnlyList<CardSummary> cards = parts.Cards.Summarize(parts.Gate.EnterWithoutTable);
+        process ??= ProcessReading.ReadProcess();
+        using (parts.Gate.EnterWithoutTable())
         {
-            WorkerReport[] workers = [.. Control.Workers.Zip(accounts.Workers, ReadWorker)];
-            IReadOnlyList<ControllerStatus> controllers = _agent!.ReadControllers();
-            FramePool frames = Control.Frames;
+            WorkerReport[] workers = [.. _control.Workers.Zip(accounts.Workers, ReadWorker)];
+            IReadOnlyList<ControllerStatus> controllers = parts.Agent.ReadControllers();
+            FramePool frames = _control.Frames;
             return new SwitchReport(
-                Name,
-                $"{DatapathId:x16}",
+                parts.Name,
+                $"{_control.DatapathId:x16}",
                 AgentOptions.ProgramVersion,
                 DateTimeOffset.Now,
-                Control.Uptime.TotalSeconds,
-                ReportJson.NameOf(_options.Agent.FailMode),
-                Control.Flows.Emergency.InForce,
+                _control.Uptime.TotalSeconds,
+                ReportJson.NameOf(configuration.Options.Agent.FailMode),
+                _control.Flows.Emergency.InForce,
                 ports,
                 workers,
                 [ReadTable(0), ReadTable(1),
-                    new TableReport("emergency", Control.Flows.Emergency.Count, _options.Datapath.MaxEmergencyEntries, 0, 0)],
+                    new TableReport("emergency", _control.Flows.Emergency.Count, configuration.Options.Datapath.MaxEmergencyEntries, 0, 0)],
                 [.. controllers.Select(Describe)],
                 cards,
                 ReadFlowMods(),
                 new PacketInReport(
-                    Control.PacketIns.Delivered, Control.Accounts.ReadDrops(DropReason.PacketInLimit),
-                    Control.Accounts.ReadDrops(DropReason.PacketInQueueFull), _agent.Sessions.DroppedPacketIns),
+                    _control.PacketIns.Delivered, _control.Accounts.ReadDrops(DropReason.PacketInLimit),
+                    _control.Accounts.ReadDrops(DropReason.PacketInQueueFull), parts.Agent.Sessions.DroppedPacketIns),
                 new ConnectionReport(
-                    _agent.Sessions.EstablishedConnections, controllers.Count(one => one.State == ControllerState.Connected), _agent.Refusals.Count),
+                    parts.Agent.Sessions.EstablishedConnections, controllers.Count(one => one.State == ControllerState.Connected), parts.Agent.Refusals.Count),
                 new MemoryReport(
-                    frames.FrameCount, frames.FreeCount, frames.FrameSize, Control.Buffers.Capacity,
-                    Control.Buffers.OccupiedCount, Control.ActionLists.UsedBytes, Control.ActionLists.Limit),
+                    frames.FrameCount, frames.FreeCount, frames.FrameSize, _control.Buffers.Capacity,
+                    _control.Buffers.OccupiedCount, _control.ActionLists.UsedBytes, _control.ActionLists.Limit),
                 process,
                 AccountRowReport.NonZero(reason => accounts.Rows.Sum(row => row.ReceiveDrops(reason) + row.SendDrops(reason))),
                 Describe(accounts, ports))
             {
-                State = _state?.Read(),
-                Listeners = [.. _agent.Reachable.Select(target => $"{target}")],
+                State = parts.Journal?.Read(),
+                Listeners = [.. parts.Agent.Reachable.Select(target => $"{target}")],
             };
         }
     }
@@ -77,28 +76,28 @@ public sealed partial class SwitchHost
     /// </summary>
     /// <param name="patience">How long to wait for the lock; then what was read the last time is told again, as of a switch that is busy.</param>
     /// <exception cref="ObjectDisposedException">The switch has ended.</exception>
-    internal SwitchSummary ReadSummary(TimeSpan patience)
+    public SwitchSummary ReadSummary(TimeSpan patience)
     {
-        if (!Control.TryEnterWithoutTable((int)patience.TotalMilliseconds, out ControlScope scope))
+        if (!parts.Gate.TryEnterWithoutTable(patience, out ControlScope scope))
         {
             SwitchSummary last = _lastSummary ?? new SwitchSummary(
-                Name, $"{DatapathId:x16}", SwitchSummary.Busy, null, 0, Ports.Count, 0, 0, 0, 0, 0, 0, 0, 0, 0, new Dictionary<string, long>());
+                parts.Name, $"{_control.DatapathId:x16}", SwitchSummary.Busy, null, 0, parts.Ports.Count, 0, 0, 0, 0, 0, 0, 0, 0, 0, new Dictionary<string, long>());
             return last with { State = SwitchSummary.Busy };
         }
-        using (Check(scope))
+        using (scope)
         {
-            (AccountRow ports, AccountRow others) = Control.Accounts.ReadTotals();
-            ControllerStatus[] controllers = [.. _agent!.ReadControllers().Where(one => !one.IsPassive)];
+            (AccountRow ports, AccountRow others) = _control.Accounts.ReadTotals();
+            ControllerStatus[] controllers = [.. parts.Agent.ReadControllers().Where(one => !one.IsPassive)];
             int up = 0;
-            foreach (ushort number in Control.Ports.Numbers)
+            foreach (ushort number in _control.Ports.Numbers)
             {
-                up += Control.Ports.Find(number) is { Link.Up: true } ? 1 : 0;
+                up += _control.Ports.Find(number) is { Link.Up: true } ? 1 : 0;
             }
             return _lastSummary = new SwitchSummary(
-                Name, $"{DatapathId:x16}", SwitchSummary.Running, null, Control.Uptime.TotalSeconds, Ports.Count, up,
-                controllers.Length, controllers.Count(one => one.State == ControllerState.Connected), Control.ReadTable().ActiveCount,
+                parts.Name, $"{_control.DatapathId:x16}", SwitchSummary.Running, null, _control.Uptime.TotalSeconds, parts.Ports.Count, up,
+                controllers.Length, controllers.Count(one => one.State == ControllerState.Connected), _control.ReadTable().ActiveCount,
                 ports.Received, ports.ReceivedBytes, ports.Sent, ports.SentBytes,
-                Control.Workers.Sum(worker => TimeSpan.FromTicks(Volatile.Read(ref worker.Counters.BusyTicks)).TotalSeconds),
+                _control.Workers.Sum(worker => TimeSpan.FromTicks(Volatile.Read(ref worker.Counters.BusyTicks)).TotalSeconds),
                 AccountRowReport.NonZero(reason => ports.ReceiveDrops(reason) + ports.SendDrops(reason) + others.ReceiveDrops(reason) + others.SendDrops(reason)));
         }
     }
@@ -109,12 +108,12 @@ public sealed partial class SwitchHost
     /// </summary>
     /// <param name="count">How many are wanted.</param>
     /// <exception cref="ObjectDisposedException">The switch has ended.</exception>
-    internal FlowActivityReport ReadBusiestFlows(int count, TimeSpan interval, TimeProvider time)
+    public FlowActivityReport ReadBusiestFlows(int count, TimeSpan interval, TimeProvider time)
     {
         List<FlowActivity> found = [];
-        using BusiestFlows watch = new BusiestFlows(Control.Flows.Entries, () => Enter());
+        using BusiestFlows watch = new BusiestFlows(_control.Flows.Entries, parts.Gate.Enter);
         long began = time.GetTimestamp();
-        while (interval - time.GetElapsedTime(began) is var left && left > TimeSpan.Zero && !_isDisposed)
+        while (interval - time.GetElapsedTime(began) is var left && left > TimeSpan.Zero && !parts.Gate.IsClosed)
         {
             Task.Delay(left < EndCheck ? left : EndCheck, time).Wait();
         }
@@ -126,6 +125,22 @@ public sealed partial class SwitchHost
             found.Add(new FlowActivity(text.ToString(), packets, bytes, flow.PacketCount));
         });
         return new FlowActivityReport(seconds, found);
+    }
+
+    /// <summary>One line: <c>4 ports, 3 up; 1 of 2 controllers connected</c>. Takes the control lock for a moment.</summary>
+    /// <exception cref="ObjectDisposedException">The switch has ended.</exception>
+    public string DescribeState()
+    {
+        using (parts.Gate.EnterWithoutTable())
+        {
+            IReadOnlyList<PortDescription> ports = _control.Ports.Descriptions;
+            ControllerStatus[] controllers = [.. parts.Agent.ReadControllers().Where(one => !one.IsPassive)];
+            int up = ports.Count(IsUp);
+            string text = $"{Quantity.Of(ports.Count, "port")}, {up} up";
+            return controllers.Length == 0 ? text
+                : $"{text}; {controllers.Count(one => one.State == ControllerState.Connected)} of "
+                    + $"{Quantity.Of(controllers.Length, "controller")} connected";
+        }
     }
 
     private static AccountsReport Describe(AccountSnapshot accounts, IReadOnlyList<PortReport> ports)
@@ -144,7 +159,7 @@ public sealed partial class SwitchHost
     {
         WorkerCounters counters = worker.Counters;
         return new WorkerReport(
-            worker.Id, worker.Sleep.IsAsleep, _options.Processors.Count == 0 ? null : _options.Processors[worker.Id],
+            worker.Id, worker.Sleep.IsAsleep, configuration.Options.Processors.Count == 0 ? null : configuration.Options.Processors[worker.Id],
             Volatile.Read(ref counters.Passes),
             Volatile.Read(ref counters.BusyPasses), TimeSpan.FromTicks(Volatile.Read(ref counters.BusyTicks)).TotalSeconds,
             worker.Sleep.Sleeps,
@@ -154,24 +169,20 @@ public sealed partial class SwitchHost
 
     private TableReport ReadTable(int part)
     {
-        TableStatistics table = Control.ReadTable(part);
+        TableStatistics table = _control.ReadTable(part);
         return new TableReport(table.Name, table.ActiveCount, table.MaxEntries, (long)table.LookupCount, (long)table.MatchedCount);
     }
 
     private FlowModReport ReadFlowMods()
     {
         Dictionary<string, long> done =
-            Enum.GetValues<FlowModCommand>().ToDictionary(ReportJson.NameOf, command => Control.Flows.Done[(int)command]);
-        return new FlowModReport(done, _agent!.Sessions.ReadRefusedFlowMods());
+            Enum.GetValues<FlowModCommand>().ToDictionary(ReportJson.NameOf, command => _control.Flows.Done[(int)command]);
+        return new FlowModReport(done, parts.Agent.Sessions.ReadRefusedFlowMods());
     }
 
     private static ControllerReport Describe(ControllerStatus one) => new(
         one.Name, one.IsPassive, ReportJson.NameOf(one.State), one.Since.TotalSeconds, ReportJson.NameOf(one.Role), one.LastError,
         one.NextAttempt?.TotalSeconds, one.Latency?.TotalSeconds, one.Requests, one.DroppedPacketIns);
 
-    internal static ProcessReport ReadProcess() => new(
-        Environment.ProcessId, Environment.CpuUsage.TotalTime.TotalSeconds, Environment.WorkingSet,
-        GC.GetTotalMemory(forceFullCollection: false),
-        GC.CollectionCount(0), Directory.EnumerateDirectories("/proc/self/task").Count(),
-        Directory.EnumerateFileSystemEntries("/proc/self/fd").Count());
+    private static bool IsUp(PortDescription port) => (port.State & PortState.LinkDown) == 0 && (port.Config & PortConfig.PortDown) == 0;
 }

@@ -1,14 +1,16 @@
+using Softswitch.Datapath.Control;
 using Softswitch.Datapath.Flows;
 using Softswitch.Datapath.Packets;
 using Softswitch.Datapath.Tracing;
+using Softswitch.Hosting.Cards;
 using Softswitch.Hosting.Configuration;
 using Softswitch.Hosting.Tracing;
 using Softswitch.OfAgent.Text;
 
 namespace Softswitch.Hosting;
 
-/// <content>Following a packet.</content>
-public sealed partial class SwitchHost
+/// <summary>Says what a switch would do with packets. Threads: any.</summary>
+internal sealed class SwitchTracing(SwitchGate gate, DatapathControl control, SwitchCards cards)
 {
     // The fragments of a datagram of 20,000 bytes, and not so many that others wait for longer than some milliseconds.
     private const int PacketsTracedTogether = 16;
@@ -16,9 +18,9 @@ public sealed partial class SwitchHost
     /// <summary>What the switch would do with packets now. Sends nothing and counts nothing.</summary>
     /// <exception cref="OptionException">The words are no packet, a packet is too long, or there is no such port.</exception>
     /// <exception cref="ObjectDisposedException">The switch has ended.</exception>
-    internal IReadOnlyList<TraceReport> Trace(TraceRequest request)
+    public IReadOnlyList<TraceReport> Trace(TraceRequest request)
     {
-        using (Enter())
+        using (gate.Enter())
         {
             (ushort inPort, IReadOnlyList<byte[]> packets) = Read(request);
             List<TraceReport> reports = [];
@@ -29,9 +31,9 @@ public sealed partial class SwitchHost
                 {
                     using PacketTracer? before = tracer;
                     tracer = null;
-                    ObjectDisposedException.ThrowIf(_isDisposed, this);
+                    gate.Check();
                     CheckPort(inPort);
-                    tracer = Control.CreateTracer(before);
+                    tracer = control.CreateTracer(before);
                     TraceSome(tracer, inPort, packets, reports);
                 }
             }
@@ -46,18 +48,18 @@ public sealed partial class SwitchHost
     /// <summary>Until others want the switch: then it may be another one, and datagrams begin anew. Stations stay learned.</summary>
     private void TraceSome(PacketTracer tracer, ushort inPort, IReadOnlyList<byte[]> packets, List<TraceReport> reports)
     {
-        TraceReporter reporter = new(Control, _cards.Locate);
+        TraceReporter reporter = new(control, cards.Locate);
         int together = reports.Count + PacketsTracedTogether;
         do
         {
             reports.Add(reporter.Describe(tracer.Trace(inPort, packets[reports.Count])));
         }
-        while (reports.Count < packets.Count && (reports.Count < together || !Control.Lock.Breathe()));
+        while (reports.Count < packets.Count && (reports.Count < together || !control.Lock.Breathe()));
     }
 
     private (ushort InPort, IReadOnlyList<byte[]> Packets) Read(TraceRequest request)
     {
-        PortNames names = new(Control.Ports.Descriptions);
+        PortNames names = new(control.Ports.Descriptions);
         ushort? inPort = null;
         if (request.InPort is { } text)
         {
@@ -94,7 +96,7 @@ public sealed partial class SwitchHost
 
     private void CheckPort(ushort number)
     {
-        if (Control.Ports.Numbers.IndexOf(number) < 0)
+        if (control.Ports.Numbers.IndexOf(number) < 0)
         {
             throw new OptionException($"in_port: there is no port {PortNames.Format(number)}; {ListPorts()}");
         }
@@ -102,7 +104,7 @@ public sealed partial class SwitchHost
 
     private string ListPorts()
     {
-        string ports = string.Join(", ", Control.Ports.Descriptions.Select(port => $"{PortNames.Format(port.Number)} ({port.Name})"));
+        string ports = string.Join(", ", control.Ports.Descriptions.Select(port => $"{PortNames.Format(port.Number)} ({port.Name})"));
         return ports.Length == 0 ? "there is none" : $"there are {ports}";
     }
 
