@@ -110,8 +110,8 @@ internal sealed class GroupConfiguration(SwitchGroup group, SwitchGroupOptions o
         return report.Count + pending.Length > 0 ? [.. report, .. pending] : ["nothing has changed"];
     }
 
-    /// <summary>What begins a line of one switch where there are others.</summary>
-    private string LabelOf(string name) => members.HasOneSwitch ? string.Empty : $"switch {name}: ";
+    /// <summary>What begins a line on one switch.</summary>
+    private string LabelOf(string name) => members.LabelOf(name) is { } label ? $"switch {label}: " : string.Empty;
 
     /// <exception cref="OptionException">The file is wrong, and nothing was done.</exception>
     private void Reconfigure(List<string> report, List<string> errors)

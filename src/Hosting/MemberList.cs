@@ -39,6 +39,9 @@ internal sealed class MemberList(bool isPlain)
         }
     }
 
+    /// <summary>What tells a switch from the others of its process, in lines for people: its name; null for a switch that has the process for itself.</summary>
+    public string? LabelOf(string? name) => HasOneSwitch ? null : name;
+
     /// <summary>Whether the process ends.</summary>
     public bool IsClosed
     {

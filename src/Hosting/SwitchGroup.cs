@@ -25,9 +25,10 @@ namespace Softswitch.Hosting;
 public sealed class SwitchGroup : IDisposable, IAsyncDisposable
 {
     private const string DefaultName = "softswitch";
-    private const int StartThreads = 4; // most of a start is waiting for the kernel
+    internal const int StartThreads = 4; // most of a start is waiting for the kernel
 
     private readonly MemberList _members;
+    private readonly MemberStarter _starter;
     private readonly GroupConfiguration _configuration;
     private readonly CancellationTokenSource _failed = new();
     private readonly CancellationTokenSource _given = new();
@@ -41,6 +42,7 @@ public sealed class SwitchGroup : IDisposable, IAsyncDisposable
         _say = say;
         _log = log;
         _members = new MemberList(options.IsPlain);
+        _starter = new MemberStarter(this, _members, log);
         _configuration = new GroupConfiguration(this, options, _members, log);
         Name = options.Name;
         Resources = new SwitchResources(options, taker);
@@ -68,9 +70,6 @@ public sealed class SwitchGroup : IDisposable, IAsyncDisposable
 
     /// <summary>Null where tools do not find the process.</summary>
     internal ProcessSocket? Socket { get; private set; }
-
-    /// <summary>Whether there is one switch that has the process for itself.</summary>
-    internal bool HasOneSwitch => _members.HasOneSwitch;
 
     /// <summary>Cancelled when the switch that has the process for itself has failed; <see cref="ThrowIfFailed"/> then says why.</summary>
     internal CancellationToken Failed => _failed.Token;
@@ -163,13 +162,7 @@ public sealed class SwitchGroup : IDisposable, IAsyncDisposable
 
     /// <summary>A socket that the program listens by, to be handed over with the switch that has the process for itself.</summary>
     /// <param name="label">What a taker with the same options asks for it by.</param>
-    internal void AddListener(string label, ListeningSocket listener)
-    {
-        if (HasOneSwitch)
-        {
-            Switches[0].Handover.AddListener(label, listener);
-        }
-    }
+    internal void AddListener(string label, ListeningSocket listener) => Alone?.Handover.AddListener(label, listener);
 
     /// <summary>Throws what ended the switch that has the process for itself, if <see cref="Failed"/> was cancelled.</summary>
     /// <exception cref="InvalidOperationException">It says which thread ended, and why.</exception>
@@ -264,14 +257,17 @@ public sealed class SwitchGroup : IDisposable, IAsyncDisposable
 
     /// <summary>The threads of all switches, with a number for each as <see cref="SwitchParts.ReadProgress"/> has it.</summary>
     internal IReadOnlyList<(string Thread, long Turns)> ReadProgress() =>
-        [.. Switches.SelectMany(host => host.ReadProgress().Select(one => HasOneSwitch ? one : ($"{one.Thread} of switch {host.Name}", one.Turns)))];
+        [.. from host in Switches
+            let of = _members.LabelOf(host.Name) is { } label ? $" of switch {label}" : string.Empty
+            from one in host.ReadProgress()
+            select (one.Thread + of, one.Turns)];
 
     /// <summary>One line: <c>4 ports, 3 up; 1 of 2 controllers connected</c>, or <c>3 switches, 1 failed</c>.</summary>
     /// <exception cref="ObjectDisposedException">The process ends.</exception>
     internal string DescribeForService()
     {
         ObjectDisposedException.ThrowIf(_members.IsClosed, this);
-        if (HasOneSwitch)
+        if (_members.HasOneSwitch)
         {
             return Switches is [var one] ? one.Reader.DescribeState() : string.Empty;
         }
@@ -287,7 +283,7 @@ public sealed class SwitchGroup : IDisposable, IAsyncDisposable
     {
         _members.Identify(member, datapathId);
         SwitchGroupOptions options = _configuration.Options;
-        if (options.IsPlain && !member.IsByHand)
+        if (_members.HasOneSwitch)
         {
             Socket = ProcessSocket.Open(options.Control, options.Name, options.IsNamedByDefault ? name : null, taker, _say, _log, HostLog.NameTaken);
             name = Socket?.Name ?? name;
@@ -305,12 +301,18 @@ public sealed class SwitchGroup : IDisposable, IAsyncDisposable
         return name;
     }
 
+    /// <summary>As <see cref="MemberList.LabelOf"/>.</summary>
+    internal string? LabelOf(string? name) => _members.LabelOf(name);
+
+    /// <summary>The switch that has the process for itself has failed.</summary>
+    internal void OnFailedAlone() => _failed.Cancel();
+
     /// <summary>A switch has ended. One that failed is remembered.</summary>
     internal void Leave(GroupMember member)
     {
         if (_members.TryLeave(member))
         {
-            Unlink(member);
+            Socket?.Unlink(member.Name); // but for the process's own
             RaiseChanged();
             if (_endsWithSwitch)
             {
@@ -324,12 +326,12 @@ public sealed class SwitchGroup : IDisposable, IAsyncDisposable
     internal IEnumerable<(string Name, string? Failure)> StartMore(IReadOnlyList<SwitchOptions> options)
     {
         GroupMember[] members = [.. options.Select(one => _members.Reserve(this, one, isByHand: false))];
-        Exception?[] failures = StartMembers(members, null);
+        Exception?[] failures = _starter.StartAll(members, null, _say);
         if (members.Length > 0)
         {
             RaiseChanged();
         }
-        return members.Zip(failures, (member, failure) => (member.Name, failure == null ? null : Reasons(failure)));
+        return members.Zip(failures, (member, failure) => (member.Name, failure == null ? null : MemberStarter.Reasons(failure)));
     }
 
     private void CheckTakesTools()
@@ -346,7 +348,7 @@ public sealed class SwitchGroup : IDisposable, IAsyncDisposable
         SwitchHost host;
         try
         {
-            host = StartOne(member, null, say);
+            host = _starter.Start(member, null, say);
         }
         catch
         {
@@ -368,97 +370,19 @@ public sealed class SwitchGroup : IDisposable, IAsyncDisposable
             Resources.AnnounceFrames(_say);
         }
         GroupMember[] members = [.. options.Switches.Select(one => _members.Reserve(this, one, isByHand: false))];
-        Exception?[] failures = StartMembers(members, taker);
+        Exception?[] failures = _starter.StartAll(members, taker, _say);
         if (members.Length > 0 && failures.All(failure => failure != null))
         {
             if (members.Length == 1)
             {
                 ExceptionDispatchInfo.Throw(failures[0]!);
             }
-            throw new OptionException([.. members.Zip(failures, (member, failure) => $"switch {member.Name}: {Reasons(failure!)}")]);
+            throw new OptionException([.. members.Zip(failures, (member, failure) => $"switch {member.Name}: {MemberStarter.Reasons(failure!)}")]);
         }
     }
 
-    /// <summary>Starts switches, some at a time. Those that cannot be are remembered as failed, with the reason.</summary>
-    /// <returns>What kept each from starting; null where nothing did.</returns>
-    private Exception?[] StartMembers(GroupMember[] members, HandoverTarget? taker)
-    {
-        Exception?[] failures = new Exception?[members.Length];
-        ParallelThreads.ForEach([.. Enumerable.Range(0, members.Length)], StartThreads, index =>
-        {
-            List<string> said = [];
-            try
-            {
-                StartOne(members[index], taker, members.Length == 1 ? _say : said.Add);
-            }
-#pragma warning disable CA1031 // whatever it is, the others are started; who asked is told
-            catch (Exception e)
-#pragma warning restore CA1031
-            {
-                failures[index] = e;
-                _members.NoteFailure(members[index], Reasons(e));
-            }
-            lock (failures)
-            {
-                said.ForEach(_say);
-            }
-        });
-        foreach ((GroupMember member, Exception? failure) in members.Zip(failures))
-        {
-            if (failure != null && !HasOneSwitch)
-            {
-                HostLog.CannotStart(LogOf(member), Reasons(failure));
-            }
-        }
-        return failures;
-    }
-
-    private SwitchHost StartOne(GroupMember member, HandoverTarget? taker, Action<string> say)
-    {
-        SwitchHost host;
-        try
-        {
-            host = SwitchHost.Start(member.Options, _configuration.Options.IsPlain && !member.IsByHand ? say : line => say($"{member.Name}: {line}"), LogOf(member), taker, member);
-        }
-        catch
-        {
-            Unlink(member);
-            throw;
-        }
-        if (!_members.TryEnter(member, host))
-        {
-            host.Dispose();
-            throw new ObjectDisposedException(nameof(SwitchGroup));
-        }
-        host.Failed.Register(() => OnFailed(member, host));
-        return host;
-    }
-
-    /// <summary>On the thread that failed, which has to end before the switch can.</summary>
-    private void OnFailed(GroupMember member, SwitchHost host)
-    {
-        if (HasOneSwitch)
-        {
-            _failed.Cancel();
-            return;
-        }
-        new Thread(() =>
-        {
-            if (_members.TryFail(member, Reasons(host.Failure!)))
-            {
-                host.Dispose();
-                RaiseChanged();
-            }
-        })
-        { Name = $"end of {member.Name}", IsBackground = true }.Start();
-    }
-
-    /// <summary>The name goes, unless it is the process's.</summary>
-    private void Unlink(GroupMember member) => Socket?.Unlink(member.Name);
-
-    private SwitchLog LogOf(GroupMember member) => new(_log, () => HasOneSwitch ? null : member.Name);
-
-    private void RaiseChanged()
+    /// <summary>The list of switches is another one.</summary>
+    internal void RaiseChanged()
     {
         foreach (Action handler in SwitchesChanged?.GetInvocationList().Cast<Action>() ?? [])
         {
@@ -474,7 +398,4 @@ public sealed class SwitchGroup : IDisposable, IAsyncDisposable
             }
         }
     }
-
-    private static string Reasons(Exception e) => e is OptionException or PortException ? e.Message.ReplaceLineEndings("; ")
-        : $"{e.GetType().Name}: {e.Message.ReplaceLineEndings(" ")}";
 }

@@ -117,7 +117,7 @@ public sealed class SwitchHost : IDisposable, IAsyncDisposable
     {
         SwitchGroup group = member.Group;
         SwitchParts parts = SwitchParts.Open(
-            options, options.Name ?? taker?.Name ?? string.Empty, group.Resources, group.HasOneSwitch ? null : options.Name, say, log, taker);
+            options, options.Name ?? taker?.Name ?? string.Empty, group.Resources, group.LabelOf(options.Name), say, log, taker);
         SwitchHost host = new(parts, member, log);
         try
         {
