@@ -6,16 +6,17 @@ using Softswitch.Hosting.Processes;
 using Softswitch.OfAgent.Client;
 using Softswitch.OfAgent.Text;
 using Softswitch.OfAgent.Wire;
+using static Softswitch.Commands.OfctlSession;
 
 namespace Softswitch.Commands;
 
-/// <summary>The sub-commands that send and watch packets and messages.</summary>
-internal static partial class OfctlCommand
+/// <summary>The sub-commands of <see cref="OfctlCommand"/> that send and watch packets and messages.</summary>
+internal static class OfctlPackets
 {
     private const int PingCount = 10;
     private const int DefaultPingSize = 64;
 
-    private static void AddPackets(Command parent)
+    public static void AddTo(Command parent)
     {
         Argument<string[]> words = new("words")
         {

@@ -5,13 +5,14 @@ using Softswitch.Datapath.Ports;
 using Softswitch.OfAgent.Client;
 using Softswitch.OfAgent.Text;
 using Softswitch.OfAgent.Wire;
+using static Softswitch.Commands.OfctlSession;
 
 namespace Softswitch.Commands;
 
-/// <summary>The sub-commands that only ask.</summary>
-internal static partial class OfctlCommand
+/// <summary>The sub-commands of <see cref="OfctlCommand"/> that only ask.</summary>
+internal static class OfctlReports
 {
-    private static void AddReports(Command parent)
+    public static void AddTo(Command parent)
     {
         Add(parent, new Command("show", "Print the switch's features, ports and configuration."), static (client, _) =>
             Print(client, FeaturesMessage.WriteRequest, OfType.FeaturesReply) is var features and not Done
@@ -80,20 +81,5 @@ internal static partial class OfctlCommand
             Console.Out.Write(text);
             return Done;
         });
-    }
-
-    private static Argument<string> OptionalText(string name, string description) =>
-        new(name) { Description = description, Arity = ArgumentArity.ZeroOrOne };
-
-    /// <param name="text">Null for <paramref name="otherwise"/>.</param>
-    private static bool TryParsePort(OfClient client, string? text, ushort otherwise, out ushort port)
-    {
-        port = otherwise;
-        if (text is null || NamesOf(client).TryParse(text, out port))
-        {
-            return true;
-        }
-        Fail($"port: '{text}' is neither a port number nor the name of a port of {client.Target}");
-        return false;
     }
 }

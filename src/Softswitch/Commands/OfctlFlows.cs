@@ -7,11 +7,12 @@ using Softswitch.OfAgent.Client;
 using Softswitch.OfAgent.Connections;
 using Softswitch.OfAgent.Text;
 using Softswitch.OfAgent.Wire;
+using static Softswitch.Commands.OfctlSession;
 
 namespace Softswitch.Commands;
 
-/// <summary>The sub-commands that change the flow table.</summary>
-internal static partial class OfctlCommand
+/// <summary>The sub-commands of <see cref="OfctlCommand"/> that change the flow table.</summary>
+internal static class OfctlFlows
 {
     // As ovs-ofctl ends.
     private const int NotCompared = 1;
@@ -24,7 +25,7 @@ internal static partial class OfctlCommand
         Description = "Only the flow of exactly this match and priority.",
     };
 
-    private static void AddFlowChanges(Command parent)
+    public static void AddTo(Command parent)
     {
         Argument<string> flow = new("flow") { Description = "Match, properties and actions=..., in ovs-ofctl's words." };
         Argument<string> match = OptionalText("match", "Which flows; without it, all.");

@@ -3,13 +3,14 @@ using Softswitch.Datapath.Ports;
 using Softswitch.OfAgent.Client;
 using Softswitch.OfAgent.Text;
 using Softswitch.OfAgent.Wire;
+using static Softswitch.Commands.OfctlSession;
 
 namespace Softswitch.Commands;
 
-/// <summary>The sub-commands that change ports and configuration.</summary>
-internal static partial class OfctlCommand
+/// <summary>The sub-commands of <see cref="OfctlCommand"/> that change ports and configuration.</summary>
+internal static class OfctlPorts
 {
-    private static void AddPorts(Command parent)
+    public static void AddTo(Command parent)
     {
         Argument<string> port = new("port") { Description = "A port's number or name." };
         Argument<string[]> actions = new("action")
