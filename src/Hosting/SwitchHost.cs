@@ -40,7 +40,6 @@ public delegate void PacketInHandler(in PacketIn packetIn);
 /// </remarks>
 public sealed class SwitchHost : IDisposable, IAsyncDisposable
 {
-    // A thread ends within milliseconds of being asked to, unless it waits for a worker (GracePeriod) or cannot end at all.
     private readonly GroupMember _member;
     private readonly SwitchParts _parts;
     private readonly ILogger _log;

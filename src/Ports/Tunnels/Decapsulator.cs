@@ -188,7 +188,7 @@ internal sealed unsafe class Decapsulator
         TunnelQueue? found = map == _lastMap && id == _lastId ? _lastQueue : Find(map, id);
         if (found == null)
         {
-            return map.HasPeer(kind, id) ? DropReason.TunnelKey : DropReason.TunnelPeer;
+            return map.HasEnds(kind, id.Addresses) ? DropReason.TunnelKey : DropReason.TunnelPeer;
         }
         byte outerTos = ip[1];
         if (packet.Flags != PacketFlags.None && !TryMoveOffload(ref packet, inner, frames))

@@ -77,9 +77,6 @@ internal sealed class TunnelMap
         ?? (_hasAnyKey ? FindExact(id.WithAnyKey) : null)
         ?? (_hasAnyRemote ? FindExact(id.WithAnyRemote) ?? FindExact(id.WithAnyRemote.WithAnyKey) : null);
 
-    /// <summary>Whether any tunnel of the kind has this peer: its packet's key is wrong then.</summary>
-    public bool HasPeer(TunnelKind kind, in TunnelId id) => HasEnds(kind, id.Addresses);
-
     /// <summary>Whether any tunnel of the protocol, whatever its key, is between these ends.</summary>
     /// <param name="addresses">As <see cref="TunnelId.Addresses"/>.</param>
     public bool HasEnds(byte protocol, ulong addresses) => protocol switch
@@ -134,7 +131,8 @@ internal sealed class TunnelMap
         };
     }
 
-    private bool HasEnds(TunnelKind kind, ulong addresses) =>
+    /// <summary>Whether any tunnel of the kind, whatever its key, is between these ends: a packet that matches none has a wrong key then.</summary>
+    public bool HasEnds(TunnelKind kind, ulong addresses) =>
         _ends.Contains((kind, addresses)) || (_hasAnyRemote && _ends.Contains((kind, (uint)addresses)));
 
     private uint SlotOf(in TunnelId id) => id.Hash & (uint)(_slots.Length - 1);
