@@ -404,13 +404,8 @@ internal sealed class ControllerConnection : ICommandHost
     {
         try
         {
-            while (true)
+            for (Out.WaitForWake(); !_ended; Out.WaitForWake())
             {
-                Out.WaitForWake();
-                if (_ended)
-                {
-                    return;
-                }
                 Out.Flush(_channel.Stream);
             }
         }
