@@ -50,7 +50,7 @@ internal sealed class PortControl(
         return port != null;
     }
 
-    /// <summary>Adds a port and reports it. The datapath owns the device from now on.</summary>
+    /// <summary>Adds a port and reports it; every worker uses it then. The datapath owns the device from now on.</summary>
     /// <param name="beside">A port whose workers must serve this port too, queue by queue, as both share state. Null: the next workers in turn.</param>
     /// <returns><see cref="ControlError.BadPort"/> if the number is taken or reserved, or there is no port to be beside; the device then stays the caller's.</returns>
     public ControlError Add(ushort number, IPortDevice device, PortConfig config = PortConfig.None, ushort? beside = null)
@@ -73,6 +73,7 @@ internal sealed class PortControl(
         _nextWorker = neighbour == null ? (_nextWorker + 1) % workers.Length : _nextWorker;
         spanningTree?.Add(port);
         pipeline.Publish([.. shared.Ports.Ports.Append(port).OrderBy(p => p.Number)]);
+        shared.Grace.Wait(); // a pass begun before has no such port: it would drop what an entry added next sends there
         Report(port, PortStatusReason.Add);
         return ControlError.None;
     }

@@ -174,6 +174,20 @@ public sealed class PortModTests
     }
 
     [Fact]
+    public void A_port_is_added_once_no_pass_is_under_way_that_began_without_it()
+    {
+        using TestSwitch sut = new(ports: 0);
+        using HeldPass pass = new(sut, until: () => sut.Control.Ports.Find(2) != null);
+        Assert.Equal(ControlError.None, sut.Control.Ports.Add(1, pass));
+        Thread worker = new(() => sut.Control.Workers[0].PollOnce());
+        worker.Start();
+        pass.Begun.Wait(TestContext.Current.CancellationToken);
+        sut.AddPort(2);
+        Assert.True(pass.IsOver);
+        worker.Join();
+    }
+
+    [Fact]
     public void A_device_that_cannot_say_its_link_is_not_added()
     {
         using TestSwitch sut = new();
@@ -221,6 +235,28 @@ public sealed class PortModTests
     {
         sut.Time.Advance(TimeSpan.FromSeconds(1));
         sut.Settle();
+    }
+
+    /// <summary>A device that a pass has to wait for.</summary>
+    private sealed class HeldPass(TestSwitch sut, Func<bool> until) : ForwardingDevice(new MemoryPort("held", sut.Control.Frames)), IPort
+    {
+        public ManualResetEventSlim Begun { get; } = new();
+
+        public bool IsOver { get; private set; }
+
+        public override IReadOnlyList<IPort> Queues => [this];
+
+        public int PollDescriptor => -1;
+
+        public int Receive(PacketBatch batch, FrameCache frames)
+        {
+            Begun.Set();
+            Eventually.True(until, "the pass may go on");
+            IsOver = true;
+            return 0;
+        }
+
+        public int Transmit(ReadOnlySpan<Packet> packets, FrameCache frames) => 0;
     }
 
     private sealed class FailingDevice(TestSwitch sut) : IPortDevice
