@@ -33,8 +33,10 @@ public sealed class TunnelChurnTests
             {
                 Churn(path);
             }
-            // Not all that is closed is closed at once: descriptors go with the last worker's pass.
-            Eventually.True(() => CountDescriptors(running) <= descriptors, () => $"{CountDescriptors(running)} descriptors, {descriptors} after the first round");
+            // Not all that is closed is closed at once: descriptors go with the last worker's pass. An assembly that is loaded later takes two, and
+            // rings that grow take some. A tunnel that leaves one behind leaves one a round.
+            Eventually.True(
+                () => CountDescriptors(running) < descriptors + Rounds - 1, () => $"{CountDescriptors(running)} descriptors, {descriptors} after the first round");
             Assert.Equal(PingCount, await answered);
         }
         finally
