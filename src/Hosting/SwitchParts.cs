@@ -114,6 +114,10 @@ internal sealed class SwitchParts : IDisposable
         }
         catch
         {
+            if (parts.Journal == null)
+            {
+                state?.Dispose(); // or the folder would stay taken
+            }
             parts.Dispose();
             throw;
         }

@@ -3,6 +3,7 @@ using Softswitch.Datapath.Control;
 using Softswitch.Datapath.Flows;
 using Softswitch.Hosting.Configuration;
 using Softswitch.Hosting.State;
+using Softswitch.OfAgent.Connections;
 using Softswitch.Testing;
 
 namespace Softswitch.Hosting.Tests.State;
@@ -263,6 +264,14 @@ public sealed class StateJournalTests : JournalFolder
         next.Time.Advance(TimeSpan.FromSeconds(1.2));
         next.Settle();
         Assert.Empty(next.Flows());
+    }
+
+    [Fact]
+    public void A_switch_that_does_not_start_leaves_its_folder_to_the_next_try()
+    {
+        SwitchOptions options = new() { State = Folder, Tls = new TlsFiles("no.key", "no.crt", "no.ca") };
+        Assert.Contains("no.key", Assert.Throws<OptionException>(() => SwitchHost.Start(options)).Message, StringComparison.Ordinal);
+        StateFolder.Open(Folder, Log).Dispose();
     }
 
     [Fact]
