@@ -92,7 +92,7 @@ internal sealed unsafe class UnderlayQueue : IPort, IDisposable
     /// <summary>Gives frames back; no worker uses the queue any more.</summary>
     public void Dispose()
     {
-        // The worker may still use its own cache, so the frames left here go back through another. The frames of a trace go with their pool.
+        // The worker may still use its own cache, so the frames left here go back through another.
         FrameCache? frames = _frames?.CreateSibling();
         Sender.End(frames);
         _reassembler?.Dispose();

@@ -100,10 +100,10 @@ internal sealed unsafe class UnderlaySender(IPort wire, UnderlayDevice device, U
     /// <param name="frames">Null for a queue that has seen none.</param>
     public void End(FrameCache? frames)
     {
-        while (HeldCount > 0)
+        for (; HeldCount > 0; HeldCount--)
         {
             _account->Egress.Held--;
-            frames?.Drop(_held[--HeldCount].Packet, DropReason.TunnelDown, &_account->Egress);
+            frames?.Drop(_held[HeldCount - 1].Packet, DropReason.TunnelDown, &_account->Egress);
         }
     }
 

@@ -24,6 +24,15 @@ public sealed class UnderlayTests
     }
 
     [Fact]
+    public void A_sender_that_has_seen_no_frames_ends_with_what_it_holds()
+    {
+        UnderlaySender sut = new(wire: null!, device: null!, underlay: null!);
+        Assert.True(sut.TryHold(default, new Be32(1)));
+        sut.End(frames: null);
+        Assert.Equal(0, sut.HeldCount);
+    }
+
+    [Fact]
     public void Whoever_asks_for_a_local_address_is_answered()
     {
         using var host = new TunnelHost("address=10.0.0.1/24,address=10.1.0.1/24");
