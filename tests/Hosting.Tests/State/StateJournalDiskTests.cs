@@ -19,7 +19,7 @@ public sealed class StateJournalDiskTests : JournalFolder
             {
                 using StateJournal journal = Begin(sut.Control);
                 journal.Start();
-                Eventually.True(() => journal.Queue.IsOpen, "the first file is written");
+                Eventually.True(() => journal.Queue.IsOpen && File.Exists(JournalPath), "the first file is written"); // beside its place, until it is whole
                 AddFlows(sut, 100);
                 Eventually.True(() => CountWritten() == 100, "they are written");
                 Fill(Path.Combine(Folder, "others"));
