@@ -55,12 +55,11 @@ public sealed class OpenVSwitchTunnelTests
         RunningCommand.Execute("ovsdb-tool", "create", $"{folder}/conf.db", Schema).Checked();
         string[] common = ["--no-chdir", "-vconsole:off", "-vsyslog:off"];
         space.Start("env", ["OVS_RUNDIR=" + folder, "/usr/sbin/ovsdb-server", $"{folder}/conf.db", $"--remote=punix:{folder}/db.sock", $"--unixctl={folder}/db.ctl", .. common]);
-        Eventually.True(() => File.Exists($"{folder}/db.sock"), () => "ovsdb-server did not start");
         Vsctl(space, folder, "--no-wait", "init");
         space.Start("env", ["OVS_RUNDIR=" + folder, "/usr/sbin/ovs-vswitchd", $"unix:{folder}/db.sock", $"--unixctl={folder}/vs.ctl", .. common]);
         Eventually.True(() => File.Exists($"{folder}/vs.ctl"), () => "ovs-vswitchd did not start");
     }
 
     private static void Vsctl(LabNode space, string folder, params string[] arguments) =>
-        space.Execute("ovs-vsctl", [$"--db=unix:{folder}/db.sock", "--timeout=20", .. arguments]).Checked();
+        space.Execute("ovs-vsctl", [$"--db=unix:{folder}/db.sock", "--timeout=20", "--retry", .. arguments]).Checked();
 }
