@@ -99,7 +99,7 @@ internal sealed class LabHost(string name, MacAddress hardwareAddress, Ipv4Prefi
         Links.SetUp(end);
         AwaitUp(end);
         using NetlinkSocket far = _cables[cable].Far.Run(NetlinkSocket.Open);
-        AwaitUp(far, _cables[cable].FarEnd);
+        far.AwaitUp(_cables[cable].FarEnd);
     }
 
     /// <summary>Moves to another place, which is prepared. Nothing is said to the network: see <see cref="Announce"/>.</summary>

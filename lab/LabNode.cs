@@ -9,8 +9,6 @@ namespace Softswitch.Lab;
 /// <remarks>Threads: any, one at a time; <see cref="Run(Action)"/> and commands at any time.</remarks>
 internal class LabNode : IDisposable
 {
-    private const int LinkPatienceMilliseconds = 30_000;
-
     private readonly Lock _lock = new();
     private readonly List<RunningCommand> _running = [];
 
@@ -90,7 +88,7 @@ internal class LabNode : IDisposable
 
     /// <summary>Waits until an interface that was taken up lets packets out.</summary>
     /// <exception cref="PortException">It does not come up.</exception>
-    public void AwaitUp(string interfaceName) => AwaitUp(Links, interfaceName);
+    public void AwaitUp(string interfaceName) => Links.AwaitUp(interfaceName);
 
     public virtual void Dispose()
     {
@@ -101,19 +99,5 @@ internal class LabNode : IDisposable
         }
         Links.Dispose();
         Network.Dispose();
-    }
-
-    // The carrier is there at once, but the kernel lets packets out only after its link watch has run, which makes the state Up in the same go.
-    protected void AwaitUp(NetlinkSocket links, string interfaceName)
-    {
-        long deadline = Environment.TickCount64 + LinkPatienceMilliseconds;
-        while (links.FindLink(interfaceName) is not { State: OperationalState.Up, Carrier: true })
-        {
-            Thread.Sleep(1);
-            if (Environment.TickCount64 > deadline)
-            {
-                throw new PortException($"{Name}: {interfaceName} does not come up");
-            }
-        }
     }
 }

@@ -1,5 +1,6 @@
 using System.Runtime.InteropServices;
 using Softswitch.Datapath.Headers;
+using Softswitch.Ports;
 using Softswitch.Ports.Linux;
 using Softswitch.Ports.Linux.Netlink;
 using Softswitch.Ports.Linux.Processes;
@@ -9,6 +10,8 @@ namespace Softswitch.Lab;
 /// <summary>Changes links, addresses and routes (rtnetlink(7)): what the laboratory builds its networks by.</summary>
 internal static class LinkChanges
 {
+    private const int LinkPatienceMilliseconds = 30_000;
+
     /// <summary>Makes a pair of virtual Ethernet interfaces (veth(4)), both down.</summary>
     /// <param name="name">The end in this namespace.</param>
     /// <param name="peerName">The other end.</param>
@@ -55,6 +58,22 @@ internal static class LinkChanges
         links.Exchange(
             Change().Link(links.IndexOf(name), up ? LinkFlags.Up : LinkFlags.None, LinkFlags.Up),
             $"RTM_NEWLINK {name} {(up ? "up" : "down")}");
+
+    /// <summary>Waits until a link lets packets pass.</summary>
+    /// <remarks>The carrier is there at once, but the kernel lets packets out only after its link watch has run, which makes the state Up in the same go.</remarks>
+    /// <exception cref="PortException">It does not come up.</exception>
+    public static void AwaitUp(this NetlinkSocket links, string name)
+    {
+        long deadline = Environment.TickCount64 + LinkPatienceMilliseconds;
+        while (links.FindLink(name) is not { State: OperationalState.Up, Carrier: true })
+        {
+            Thread.Sleep(1);
+            if (Environment.TickCount64 > deadline)
+            {
+                throw new PortException($"{name} does not come up");
+            }
+        }
+    }
 
     /// <summary>Keeps the kernel from giving the link an IPv6 address of its own, and so from talking on it before anyone asked.</summary>
     public static void SetNoIpv6Address(this NetlinkSocket links, string name)

@@ -8,10 +8,11 @@ namespace Softswitch.Lab;
 /// <summary>A pair of veths between two namespaces, which may be the same one.</summary>
 internal static class VethCable
 {
-    /// <summary>Lays it, both ends up and silent.</summary>
+    /// <summary>Lays it, both ends up and silent. When this returns packets pass: what either end sends before is lost.</summary>
     /// <param name="farAddress">Ethernet address of the far end; null for one the kernel makes up.</param>
     /// <param name="queues">Of each end, to receive and to send by; null for as many as the kernel gives.</param>
     /// <exception cref="SystemCallException">The kernel refuses.</exception>
+    /// <exception cref="Softswitch.Ports.PortException">It does not come up.</exception>
     public static void Lay(
         NetworkNamespace near, string nearName, NetworkNamespace far, string farName, MacAddress? farAddress = null, int? queues = null)
     {
@@ -22,5 +23,7 @@ internal static class VethCable
         there.SetNoIpv6Address(farName);
         here.SetUp(nearName);
         there.SetUp(farName);
+        here.AwaitUp(nearName);
+        there.AwaitUp(farName);
     }
 }

@@ -213,8 +213,6 @@ public sealed class SwitchHostTests : IDisposable
         Needs.Namespaces();
         using LabNode inside = new("d");
         VethCable.Lay(inside.Network, "s1", inside.Network, "p1");
-        inside.AwaitUp("s1");
-        inside.AwaitUp("p1");
         string Interfaces() => inside.Execute("ip", "-d", "-o", "link", "show").Checked().Output;
         string before = Interfaces();
         using (SwitchHost host = inside.Run(() => SwitchHost.Start(Small with { Ports = ["1=packet:s1"] })))

@@ -14,7 +14,6 @@ internal class VethHarness : PortHarness
     {
         MaxFrame = mtu + 14;
         VethCable.Lay(_space.Network, "near", _space.Network, "far");
-        _space.AwaitUp("near"); // before, what it sends is lost
         _space.Links.SetMtu("near", mtu);
         _space.Links.SetMtu("far", mtu);
         Device = _space.Run(open);

@@ -13,7 +13,6 @@ public abstract class VethTests : IDisposable
         Space = new LabNode("veth");
         Frames = Pool.CreateCache();
         VethCable.Lay(Space.Network, "near", Space.Network, "far", queues: queues);
-        Space.AwaitUp("near"); // before, what it sends is lost
     }
 
     private protected LabNode Space { get; }

@@ -63,7 +63,6 @@ public sealed class UpgradeTests : IDisposable
         {
             _two.Connect(_inside.Network, "s2");
         }
-        _inside.AwaitUp("s1");
         LabHost other = kind == "TAP" ? _inside : _two;
         string[] arguments = [.. PortsOf(kind), "--listen", CabledHosts.Listen, "--control", $"punix:{SocketPath}"];
         RunningCommand running = Start([.. arguments, "--flows", WriteFlows()]);

@@ -28,12 +28,6 @@ internal sealed class RoutedLab : IDisposable
             VethCable.Lay(Inside.Network, "s1", Near.Network, "eth0");
             VethCable.Lay(Inside.Network, "u0", Router.Network, "ra");
             VethCable.Lay(Router.Network, "rb", Far.Network, "eth0");
-            Inside.AwaitUp("s1"); // what is sent before is lost
-            Inside.AwaitUp("u0");
-            Near.AwaitUp("eth0");
-            Router.AwaitUp("ra");
-            Router.AwaitUp("rb");
-            Far.AwaitUp("eth0");
             Router.Execute("ip", "link", "set", "ra", "address", RouterMac).Checked();
             Router.Execute("sh", "-c", "echo 1 > /proc/sys/net/ipv4/ip_forward").Checked();
             AddAddress(Near, "192.168.9.1", "eth0");

@@ -78,7 +78,6 @@ internal class InterfaceHarness : HandoverHarness
         if (withCable)
         {
             VethCable.Lay(_space.Network, "near", _space.Network, "far");
-            _space.AwaitUp("near");
             _space.Links.SetUp("near", false); // the first owner brings it up, and the last one leaves it down
         }
     }

@@ -108,7 +108,6 @@ public sealed class PcapLibPortTests : VethPortTests
     [Fact]
     public void The_interface_is_left_as_found()
     {
-        Space.AwaitUp("near");
         string before = Space.Execute("ip", "-d", "link", "show", "near").Checked().Output;
         using (PcapLibPort near = Open())
         {
