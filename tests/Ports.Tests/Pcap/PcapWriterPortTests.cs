@@ -1,5 +1,6 @@
 using Softswitch.Datapath.Packets;
 using Softswitch.Datapath.Ports;
+using Softswitch.Ports.Linux.Files;
 using Softswitch.Ports.Linux.Memory;
 using Softswitch.Ports.Pcap;
 using Softswitch.Testing;
@@ -169,6 +170,7 @@ public sealed class PcapWriterPortTests : PortTransmitContract, IDisposable
         using PcapWriterPort port = PcapWriterPort.Open("pcap", pipe.Path);
         SendAndFlush(port, 60);
         first.Dispose();
+        pipe.AwaitNoReader();
         SendAndFlush(port, 61);
         port.Flush();
         Assert.Equal((1, 0), (port.ReadCounters().TransmitDropped, port.ReadCounters().TransmitErrors));
@@ -203,6 +205,22 @@ public sealed class PcapWriterPortTests : PortTransmitContract, IDisposable
             using FileStream writer = new(Path, FileMode.Open, FileAccess.ReadWrite, FileShare.ReadWrite, bufferSize: 0);
             return new FileStream(Path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite, bufferSize: 0);
         }
+
+        /// <summary>A program that somebody starts just when a reader is closed has it until its exec.</summary>
+        public void AwaitNoReader() => Eventually.True(
+            () =>
+            {
+                try
+                {
+                    NamedPipe.Open(Path)?.Dispose();
+                    return false;
+                }
+                catch (PortException)
+                {
+                    return true;
+                }
+            },
+            "the pipe has no reader");
 
         public void Dispose() => File.Delete(Path);
     }
