@@ -81,7 +81,7 @@ public abstract class PortContract : PortTransmitContract
             }
         }
         Assert.Equal(0, harness.Queue.Receive(new PacketBatch(), harness.Frames));
-        Assert.Equal(default, harness.Device.ReadCounters());
+        Assert.Equal(default, harness.Device.ReadCounters() with { Hardware = null });
         AssertNothingLeaked(harness);
     }
 

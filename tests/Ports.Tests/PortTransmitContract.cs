@@ -120,7 +120,7 @@ public abstract class PortTransmitContract
             }
         }
         Assert.Null(harness.NextSent());
-        Assert.Equal(default, harness.Device.ReadCounters());
+        Assert.Equal(default, harness.Device.ReadCounters() with { Hardware = null });
         AssertNothingLeaked(harness);
     }
 }

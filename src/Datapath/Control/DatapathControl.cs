@@ -233,13 +233,13 @@ internal sealed class DatapathControl : IDisposable
         int pause = PacketIns.Deliver();
         DrainIdleFrames();
         Buffers.Expire();
+        int untilOffloads = Flows.Offloads.Service(_shared.Clock.Milliseconds); // first: what hardware used last is then known as of now
         bool hasMore = Flows.Service();
         _packetOuts.Reclaim();
         Ports.CheckLinks();
         int untilTree = _spanningTree?.Service() ?? LongestServiceInterval;
         int interval = hasMore ? 0 : _shared.Grace.HasWork || Flows.Removed.HasReports ? 1 : Flows.Timeouts.Any ? TimerWheel.TickMilliseconds : LongestServiceInterval;
-        interval = Math.Min(interval, untilTree);
-        interval = Math.Min(interval, Flows.Offloads.Service(_shared.Clock.Milliseconds));
+        interval = Math.Min(interval, Math.Min(untilTree, untilOffloads));
         return pause < 0 ? interval : Math.Min(interval, pause);
     }
 

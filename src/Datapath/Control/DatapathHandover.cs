@@ -22,7 +22,7 @@ internal sealed class DatapathHandover(DatapathControl control, WorkerShared sha
     /// <summary>Why another process cannot go on in this one's place; null if it can.</summary>
     public string? Obstacle =>
         control.HasSpanningTree ? "it has a spanning tree, whose ports would begin to listen and learn anew"
-        : control.Flows.Offloads.Any ? "a NetFPGA card forwards for it"
+        : control.Flows.Offloads.Any ? "a NetFPGA card or the kernel (offload=on) forwards for it"
         : control.Flows.Emergency.InForce ? "its emergency entries are in force: a controller has to connect first"
         : null;
 

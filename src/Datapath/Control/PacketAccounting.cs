@@ -152,6 +152,10 @@ internal sealed class PacketAccounting(WorkerShared shared, Worker[] workers) : 
     {
         ref PacketAccount ingress = ref account.Ingress;
         ref PacketAccount egress = ref account.Egress;
+        if (device.Hardware is PortAccount hardware)
+        {
+            account.Add(hardware);
+        }
         if (device.Traffic is { } whole)
         {
             // Hardware took the packets that came in and reached no worker. It made the packets that left and no worker sent. It holds the packets

@@ -27,6 +27,7 @@ internal sealed record PipelineSettings
         HasSpanningTree ? "802.1D frames are the switch's own"
         : Fragments != FragmentHandling.Normal ? "IPv4 fragments are treated apart"
         : InBand != null ? "control connections pass in-band"
+        : Captures.Length > 0 ? "packets are captured"
         : null;
 }
 

@@ -174,6 +174,10 @@ internal sealed unsafe class SwitchPort : IDisposable
     {
         PortCounters device = Device.ReadCounters();
         PortAccount account = ReadAccount();
+        if (device.Hardware is PortAccount hardware)
+        {
+            account.Add(hardware);
+        }
         PortStatistics total = new()
         {
             PortNumber = Number,

@@ -1,3 +1,5 @@
+using Softswitch.Datapath.Packets;
+
 namespace Softswitch.Datapath.Ports;
 
 /// <summary>What a device counted since it was opened, summed over its queues. Never falling; added to the port's statistics.</summary>
@@ -24,7 +26,10 @@ internal struct PortCounters
     /// <summary>All that passed, what workers count included, where hardware forwards past them; null elsewhere.</summary>
     public PortTraffic? Traffic;
 
-    /// <summary>Writes what a device counted, <see cref="Traffic"/> aside, for another process to go on from.</summary>
+    /// <summary>What hardware treated past the workers, as a worker would have counted it; null where there is none, or only <see cref="Traffic"/> is known.</summary>
+    public PortAccount? Hardware;
+
+    /// <summary>Writes what a device counted, hardware aside, for another process to go on from.</summary>
     public readonly void Save(BinaryWriter to)
     {
         to.Write(ReceiveDropped);

@@ -1,3 +1,4 @@
+using Softswitch.Testing.Offload;
 using Softswitch.Datapath.Flows;
 using Softswitch.Datapath.Offload;
 using Softswitch.Datapath.Ports;

@@ -1,3 +1,4 @@
+using Softswitch.Testing.Offload;
 using Softswitch.Testing;
 
 namespace Softswitch.NetFpga.Tests.Contract;

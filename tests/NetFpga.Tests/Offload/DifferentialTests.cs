@@ -3,7 +3,7 @@ using Softswitch.Datapath.Flows;
 using Softswitch.Datapath.Fragments;
 using Softswitch.Datapath.Ports;
 using Softswitch.NetFpga.Offload.Planning;
-using Softswitch.NetFpga.Tests.Contract;
+using Softswitch.Testing.Offload;
 using Softswitch.Testing;
 
 namespace Softswitch.NetFpga.Tests.Offload;

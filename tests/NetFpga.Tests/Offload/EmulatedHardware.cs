@@ -3,7 +3,7 @@ using Softswitch.NetFpga.Emulator;
 using Softswitch.NetFpga.Offload;
 using Softswitch.NetFpga.Offload.Planning;
 using Softswitch.NetFpga.Registers;
-using Softswitch.NetFpga.Tests.Contract;
+using Softswitch.Testing.Offload;
 using Softswitch.Testing;
 
 namespace Softswitch.NetFpga.Tests.Offload;

@@ -1,6 +1,6 @@
 using Softswitch.Datapath.Headers;
 using Softswitch.NetFpga.Offload.Planning;
-using Softswitch.NetFpga.Tests.Contract;
+using Softswitch.Testing.Offload;
 using Softswitch.Testing;
 
 namespace Softswitch.NetFpga.Tests.Offload;

@@ -5,7 +5,7 @@ using Softswitch.NetFpga.Offload;
 using Softswitch.NetFpga.Offload.Planning;
 using Softswitch.NetFpga.Offload.Writing;
 using Softswitch.NetFpga.Registers;
-using Softswitch.NetFpga.Tests.Contract;
+using Softswitch.Testing.Offload;
 using Softswitch.NetFpga.Tests.Emulator;
 using Softswitch.Testing;
 

@@ -4,9 +4,9 @@ using Softswitch.Datapath.Headers;
 using Softswitch.Datapath.Pipeline;
 using Softswitch.Datapath.Ports;
 using Softswitch.Ports.Memory;
-using Softswitch.Testing;
+using Xunit;
 
-namespace Softswitch.NetFpga.Tests.Contract;
+namespace Softswitch.Testing.Offload;
 
 /// <summary>Two switches that are told and sent the same, one of them with hardware in front of four of its five ports: whoever looks from outside must not be able to tell which.</summary>
 internal sealed class SwitchPair : IDisposable

@@ -1,6 +1,6 @@
 using Softswitch.Datapath.Offload;
 
-namespace Softswitch.NetFpga.Tests.Contract;
+namespace Softswitch.Testing.Offload;
 
 /// <summary>Hardware under test: an offload and the wires and host queues of its ports, which have the numbers <see cref="SwitchPair.HardwarePorts"/>.</summary>
 internal interface IOffloadHardware : IDisposable

@@ -4,9 +4,9 @@ using Softswitch.Datapath.Fragments;
 using Softswitch.Datapath.Offload;
 using Softswitch.Datapath.Ports;
 using Softswitch.Ports.Memory;
-using Softswitch.Testing;
+using Xunit;
 
-namespace Softswitch.NetFpga.Tests.Contract;
+namespace Softswitch.Testing.Offload;
 
 /// <summary>What every <see cref="IFlowOffload"/> has to keep: nobody outside can tell that there is hardware.</summary>
 /// <remarks>For another card: derive, and make its hardware, or an emulation of it, in <see cref="Create"/>.</remarks>
@@ -23,6 +23,9 @@ public abstract class FlowOffloadContract
     /// <summary>How many random tables are tried; slow hardware takes fewer.</summary>
     protected virtual int Rounds => 8;
 
+    /// <summary>Frames sent between two changes of a table, of which there are 120.</summary>
+    protected virtual int FramesPerStep => 4;
+
     [Fact]
     public void Random_tables_forward_as_in_software_whatever_changes_in_between()
     {
@@ -34,7 +37,7 @@ public abstract class FlowOffloadContract
             for (int step = 0; step < 120; step++)
             {
                 Change(sut, random);
-                for (int i = 0; i < 4; i++)
+                for (int i = 0; i < FramesPerStep; i++)
                 {
                     ushort port = (ushort)random.Random.Next(1, SwitchPair.PortCount + 1);
                     byte[] frame = random.NextFrame();
