@@ -75,22 +75,6 @@ internal static class LinkChanges
         }
     }
 
-    /// <summary>Keeps the kernel from giving the link an IPv6 address of its own, and so from talking on it before anyone asked.</summary>
-    public static void SetNoIpv6Address(this NetlinkSocket links, string name)
-    {
-        NetlinkRequest request = Change().Link(links.IndexOf(name));
-        int families = request.Begin(Rtnetlink.IFLA_AF_SPEC);
-        int family = request.Begin(Rtnetlink.AF_INET6);
-        request.Attribute(Rtnetlink.IFLA_INET6_ADDR_GEN_MODE, [Rtnetlink.IN6_ADDR_GEN_MODE_NONE]);
-        request.End(family);
-        request.End(families);
-        int error = links.TryExchange(request, take: null);
-        if (error is not (0 or Errno.EAFNOSUPPORT)) // a kernel without IPv6 is silent already
-        {
-            throw new SystemCallException($"RTM_NEWLINK {name} addr_gen_mode none", error);
-        }
-    }
-
     public static void SetHardwareAddress(this NetlinkSocket links, string name, MacAddress address) =>
         links.Exchange(
             Change().Link(links.IndexOf(name)).Attribute(Rtnetlink.IFLA_ADDRESS, ToBytes(address)),

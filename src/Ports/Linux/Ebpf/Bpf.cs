@@ -11,18 +11,24 @@ internal static unsafe class Bpf
 {
     private const int BPF_MAP_CREATE = 0;
     private const int BPF_MAP_UPDATE_ELEM = 2;
+    private const int BPF_MAP_DELETE_ELEM = 3;
     private const int BPF_PROG_LOAD = 5;
     private const int BPF_PROG_TEST_RUN = 10;
     private const int BPF_OBJ_GET_INFO_BY_FD = 15;
     private const int BPF_LINK_CREATE = 28;
     private const int BPF_LINK_DETACH = 34;
 
+    private const uint BPF_MAP_TYPE_HASH = 1;
     private const uint BPF_MAP_TYPE_ARRAY = 2;
+    private const uint BPF_MAP_TYPE_ARRAY_OF_MAPS = 12;
     private const uint BPF_MAP_TYPE_XSKMAP = 17;
     private const uint BPF_PROG_TYPE_SCHED_CLS = 3;
     private const uint BPF_PROG_TYPE_XDP = 6;
     private const uint BPF_XDP = 37; // enum bpf_attach_type
     private const uint BPF_TCX_INGRESS = 46;
+    private const uint BPF_ANY = 0;
+    private const uint BPF_NOEXIST = 1;
+    private const uint BPF_F_NO_PREALLOC = 1 << 0;
     private const uint BPF_F_TEST_XDP_LIVE_FRAMES = 1 << 1;
     private const uint BPF_F_XDP_HAS_FRAGS = 1 << 5;
     private const uint BPF_F_MMAPABLE = 1 << 10;
@@ -37,11 +43,54 @@ internal static unsafe class Bpf
         return Call(BPF_MAP_CREATE, &request, sizeof(MapCreation));
     }
 
-    public static int SetSocket(int map, uint queue, int socket)
+    public static int SetSocket(int map, uint queue, int socket) => Update(map, &queue, &socket, BPF_ANY);
+
+    /// <summary>A hash table whose elements take memory as they come.</summary>
+    public static int CreateHash(uint keySize, uint valueSize, uint capacity)
     {
-        var request = new MapUpdate { Map = map, Key = (ulong)&queue, Value = (ulong)&socket };
-        return Call(BPF_MAP_UPDATE_ELEM, &request, sizeof(MapUpdate));
+        var request = new MapCreation
+        {
+            Type = BPF_MAP_TYPE_HASH,
+            KeySize = keySize,
+            ValueSize = valueSize,
+            MaxEntries = capacity,
+            Flags = BPF_F_NO_PREALLOC,
+        };
+        return Call(BPF_MAP_CREATE, &request, sizeof(MapCreation));
     }
+
+    /// <summary>Adds an element to a hash table; EEXIST if there is one of this key.</summary>
+    public static int Insert<TKey, TValue>(int map, in TKey key, in TValue value)
+        where TKey : unmanaged
+        where TValue : unmanaged
+    {
+        fixed (TKey* pinnedKey = &key)
+        fixed (TValue* pinnedValue = &value)
+        {
+            return Update(map, pinnedKey, pinnedValue, BPF_NOEXIST);
+        }
+    }
+
+    /// <summary>Takes an element out of a hash table. Its memory may be another element's at once, also for a program that has found it.</summary>
+    public static int Delete<TKey>(int map, in TKey key)
+        where TKey : unmanaged
+    {
+        fixed (TKey* pinned = &key)
+        {
+            var request = new MapUpdate { Map = map, Key = (ulong)pinned };
+            return Call(BPF_MAP_DELETE_ELEM, &request, sizeof(MapUpdate));
+        }
+    }
+
+    /// <summary>An array of maps like a given one.</summary>
+    public static int CreateArrayOfMaps(uint capacity, int example)
+    {
+        var request = new MapCreation { Type = BPF_MAP_TYPE_ARRAY_OF_MAPS, KeySize = sizeof(uint), ValueSize = sizeof(uint), MaxEntries = capacity, InnerMap = example };
+        return Call(BPF_MAP_CREATE, &request, sizeof(MapCreation));
+    }
+
+    /// <summary>Puts a map into an array of maps. Waits until no program uses the one that was there: some milliseconds.</summary>
+    public static int SetMap(int array, uint index, int map) => Update(array, &index, &map, BPF_ANY);
 
     /// <param name="takesFragments">Whether it may be given packets of several buffers, which is refused before Linux 5.18.</param>
     public static int LoadXdp(ReadOnlySpan<BpfInstruction> program, bool takesFragments) =>
@@ -65,10 +114,11 @@ internal static unsafe class Bpf
         return Call(BPF_OBJ_GET_INFO_BY_FD, &request, sizeof(InformationRequest)) < 0 ? 0 : information.InterfaceIndex;
     }
 
-    /// <summary>An array of one element that can be mapped into the process; zeroed.</summary>
-    public static int CreateSharedMemory(uint bytes)
+    /// <summary>An array that can be mapped into the process; zeroed.</summary>
+    /// <param name="bytes">Of each element; a multiple of 8 if there are several.</param>
+    public static int CreateSharedMemory(uint bytes, uint elements = 1)
     {
-        var request = new MapCreation { Type = BPF_MAP_TYPE_ARRAY, KeySize = sizeof(uint), ValueSize = bytes, MaxEntries = 1, Flags = BPF_F_MMAPABLE };
+        var request = new MapCreation { Type = BPF_MAP_TYPE_ARRAY, KeySize = sizeof(uint), ValueSize = bytes, MaxEntries = elements, Flags = BPF_F_MMAPABLE };
         return Call(BPF_MAP_CREATE, &request, sizeof(MapCreation));
     }
 
@@ -159,6 +209,12 @@ internal static unsafe class Bpf
         }
     }
 
+    private static int Update(int map, void* key, void* value, uint flags)
+    {
+        var request = new MapUpdate { Map = map, Key = (ulong)key, Value = (ulong)value, Flags = flags };
+        return Call(BPF_MAP_UPDATE_ELEM, &request, sizeof(MapUpdate));
+    }
+
     private static int Call(int command, void* attributes, int size) => (int)Libc.syscall(Number, command, attributes, size);
 
     // The members of union bpf_attr, up to the last field used; the kernel takes what is missing for zero.
@@ -169,6 +225,7 @@ internal static unsafe class Bpf
         public uint ValueSize;
         public uint MaxEntries;
         public uint Flags;
+        public int InnerMap;
     }
 
     [StructLayout(LayoutKind.Sequential, Pack = 8)]

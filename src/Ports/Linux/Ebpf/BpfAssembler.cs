@@ -11,6 +11,7 @@ internal enum BpfWidth : byte
 {
     Bytes4 = 0x00,
     Bytes2 = 0x08,
+    Bytes1 = 0x10,
     Bytes8 = 0x18,
 }
 
@@ -19,8 +20,10 @@ internal enum BpfOperation : byte
 {
     Add = 0x00,
     Subtract = 0x10,
+    Multiply = 0x20,
     Or = 0x40,
     And = 0x50,
+    Xor = 0xa0,
     ShiftLeft = 0x60,
     ShiftRight = 0x70,
     Modulo = 0x90,
@@ -35,18 +38,26 @@ internal enum BpfCondition : byte
     GreaterOrEqual = 0x30,
     NotEqual = 0x50,
     Less = 0xa0,
+    LessOrEqual = 0xb0,
     SignedLess = 0xc0,
 }
 
 /// <summary>Helper functions of the kernel, by number (enum bpf_func_id).</summary>
 internal enum BpfFunction
 {
+    BPF_FUNC_map_lookup_elem = 1,
     BPF_FUNC_ktime_get_ns = 5,
+    BPF_FUNC_get_smp_processor_id = 8,
     BPF_FUNC_skb_store_bytes = 9,
+    BPF_FUNC_l3_csum_replace = 10,
+    BPF_FUNC_l4_csum_replace = 11,
     BPF_FUNC_clone_redirect = 13,
+    BPF_FUNC_skb_vlan_push = 18,
+    BPF_FUNC_skb_vlan_pop = 19,
     BPF_FUNC_redirect = 23,
     BPF_FUNC_skb_load_bytes = 26,
     BPF_FUNC_skb_change_tail = 38,
+    BPF_FUNC_check_mtu = 163,
 }
 
 /// <summary>A place in a program to jump to.</summary>
@@ -58,10 +69,13 @@ internal sealed class BpfAssembler
     private const byte ClassLoadImmediate = 0x00;
     private const byte ClassLoad = 0x61; // with BPF_MEM
     private const byte ClassStore = 0x63; // with BPF_MEM, from a register
+    private const byte ClassAtomic = 0xc3; // with BPF_ATOMIC
     private const byte ClassArithmetic32 = 0x04;
     private const byte ClassArithmetic = 0x07;
     private const byte ClassJump = 0x05;
     private const byte FromRegister = 0x08;
+    private const byte PseudoMap = 1; // BPF_PSEUDO_MAP_FD
+    private const byte PseudoMapValue = 2; // BPF_PSEUDO_MAP_VALUE
 
     private readonly List<BpfInstruction> _code = [];
     private readonly List<int> _labels = [];
@@ -95,13 +109,15 @@ internal sealed class BpfAssembler
     public void Store(BpfWidth width, BpfRegister address, int offset, BpfRegister from) =>
         Add((byte)(ClassStore | (byte)width), address, from, offset, 0);
 
+    /// <summary>Adds to a word of eight bytes, with the processor's full barrier; the register becomes what the word was.</summary>
+    public void FetchAdd(BpfRegister address, int offset, BpfRegister addend) =>
+        Add(ClassAtomic | (byte)BpfWidth.Bytes8, address, addend, offset, 0x01); // BPF_ADD | BPF_FETCH
+
     /// <summary>The address of a byte of a map of one element.</summary>
-    public void LoadAddress(BpfRegister to, int map, int offset)
-    {
-        const byte mapValue = 2; // BPF_PSEUDO_MAP_VALUE
-        Add(ClassLoadImmediate | (byte)BpfWidth.Bytes8, to, (BpfRegister)mapValue, 0, map);
-        Add(0, default, default, 0, offset);
-    }
+    public void LoadAddress(BpfRegister to, int map, int offset) => LoadWide(to, PseudoMapValue, map, offset);
+
+    /// <summary>A map, for a helper.</summary>
+    public void LoadMap(BpfRegister to, int map) => LoadWide(to, PseudoMap, map, 0);
 
     public void Jump(BpfLabel target) => AddJump(ClassJump, default, default, 0, target);
 
@@ -128,6 +144,12 @@ internal sealed class BpfAssembler
                 : throw new InvalidOperationException($"label {target.Number} is not marked");
         }
         return program;
+    }
+
+    private void LoadWide(BpfRegister to, byte source, int map, int offset)
+    {
+        Add(ClassLoadImmediate | (byte)BpfWidth.Bytes8, to, (BpfRegister)source, 0, map);
+        Add(0, default, default, 0, offset);
     }
 
     private void AddJump(byte code, BpfRegister left, BpfRegister right, int immediate, BpfLabel target)

@@ -2,23 +2,25 @@ using System.Text;
 
 namespace Softswitch.Ports.Linux.Ebpf;
 
-/// <summary>Memory that BPF programs and this process share: a map of one element, mapped.</summary>
+/// <summary>Memory that BPF programs and this process share: an array, of one element as a rule, mapped.</summary>
 /// <remarks>Threads: any; nothing here orders what program and process do.</remarks>
 internal sealed unsafe class BpfMemory : IDisposable
 {
     private readonly nuint _mappedBytes;
     private byte* _bytes;
 
+    /// <param name="bytes">Of each element; a multiple of 8 if there are several.</param>
+    /// <param name="elements">They follow each other.</param>
     /// <exception cref="SystemCallException">The system refuses.</exception>
-    public BpfMemory(int bytes)
+    public BpfMemory(int bytes, int elements = 1)
     {
-        Size = bytes;
-        Map = Bpf.CreateSharedMemory((uint)bytes);
+        Size = checked(bytes * elements);
+        Map = Bpf.CreateSharedMemory((uint)bytes, (uint)elements);
         if (Map < 0)
         {
             throw SystemCallException.Last("bpf(BPF_MAP_CREATE)");
         }
-        _mappedBytes = (nuint)((bytes + Environment.SystemPageSize - 1) / Environment.SystemPageSize * Environment.SystemPageSize);
+        _mappedBytes = (nuint)((Size + Environment.SystemPageSize - 1) / Environment.SystemPageSize * Environment.SystemPageSize);
         void* mapped = Libc.mmap(null, _mappedBytes, Libc.PROT_READ | Libc.PROT_WRITE, Libc.MAP_SHARED, Map, 0);
         if ((nint)mapped == -1)
         {
@@ -35,8 +37,8 @@ internal sealed unsafe class BpfMemory : IDisposable
     /// <summary>Its first byte; null once disposed of.</summary>
     public byte* Start => _bytes;
 
-    /// <summary>The map's descriptor, for programs.</summary>
-    public int Map { get; }
+    /// <summary>The map's descriptor, for programs; negative once closed.</summary>
+    public int Map { get; private set; }
 
     /// <summary>The 64-bit word at a multiple of eight bytes.</summary>
     public ref long this[int offset]
@@ -55,12 +57,22 @@ internal sealed unsafe class BpfMemory : IDisposable
         new Span<byte>(_bytes, Size).Clear();
     }
 
+    /// <summary>No more programs are to be written that use it; those that are, and maps that it is in, keep it.</summary>
+    public void CloseMap()
+    {
+        if (Map >= 0)
+        {
+            _ = Libc.close(Map);
+            Map = -1;
+        }
+    }
+
     public void Dispose()
     {
         if (_bytes != null)
         {
             _ = Libc.munmap(_bytes, _mappedBytes);
-            _ = Libc.close(Map);
+            CloseMap();
             _bytes = null;
         }
     }

@@ -9,14 +9,17 @@ internal static class TunDevice
     public const uint TUNSETPERSIST = 0x400454cb;
     public const uint TUNGETIFF = 0x800454d2;
     public const uint TUNSETOFFLOAD = 0x400454d0;
+    public const uint TUNSETQUEUE = 0x400454d9;
     public const uint TUNSETVNETHDRSZ = 0x400454d8;
     public const uint TUNSETIFINDEX = 0x400454da;
     public const uint SIOCSIFTXQLEN = 0x8943;
 
     public const ushort IFF_TAP = 0x0002;
     public const ushort IFF_MULTI_QUEUE = 0x0100;
+    public const ushort IFF_DETACH_QUEUE = 0x0400;
     public const ushort IFF_NO_PI = 0x1000;
     public const ushort IFF_VNET_HDR = 0x4000;
+    public const ushort IFF_TUN_EXCL = 0x8000; // it must not be there
 
     public const uint TUN_F_CSUM = 0x01;
     public const uint TUN_F_TSO4 = 0x02;

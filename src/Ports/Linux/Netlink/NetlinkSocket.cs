@@ -137,6 +137,32 @@ internal sealed unsafe class NetlinkSocket : IDisposable
         new NetlinkRequest(Rtnetlink.RTM_NEWNEIGH, Rtnetlink.NLM_F_REQUEST | Rtnetlink.NLM_F_ACK | Rtnetlink.NLM_F_CREATE).Neighbour(link, address, Rtnetlink.NTF_USE),
         take: null) == 0;
 
+    /// <summary>Keeps the kernel from giving a link an IPv6 address of its own, and so from talking on it before anyone asked.</summary>
+    /// <exception cref="SystemCallException">It refuses.</exception>
+    public void SetNoIpv6Address(string name)
+    {
+        int index = FindLink(name)?.Index ?? throw new SystemCallException($"interface {name}", Errno.ENODEV);
+        NetlinkRequest request = new NetlinkRequest(Rtnetlink.RTM_NEWLINK, Rtnetlink.NLM_F_REQUEST | Rtnetlink.NLM_F_ACK).Link(index);
+        int families = request.Begin(Rtnetlink.IFLA_AF_SPEC);
+        int family = request.Begin(Rtnetlink.AF_INET6);
+        request.Attribute(Rtnetlink.IFLA_INET6_ADDR_GEN_MODE, [Rtnetlink.IN6_ADDR_GEN_MODE_NONE]);
+        request.End(family);
+        request.End(families);
+        int error = TryExchange(request, take: null);
+        if (error is not (0 or Errno.EAFNOSUPPORT)) // a kernel without IPv6 is silent already
+        {
+            throw new SystemCallException($"RTM_NEWLINK {name} addr_gen_mode none", error);
+        }
+    }
+
+    /// <summary>Has a link send at once, without a queueing discipline.</summary>
+    /// <exception cref="SystemCallException">It refuses.</exception>
+    internal void SetNoQueue(int link)
+    {
+        const ushort flags = Rtnetlink.NLM_F_REQUEST | Rtnetlink.NLM_F_ACK | Rtnetlink.NLM_F_CREATE | Rtnetlink.NLM_F_REPLACE;
+        Exchange(new NetlinkRequest(Rtnetlink.RTM_NEWQDISC, flags).RootQueue(link).Attribute(Rtnetlink.TCA_KIND, "noqueue"), "RTM_NEWQDISC noqueue");
+    }
+
     public void Dispose()
     {
         lock (_lock)

@@ -18,6 +18,7 @@ internal static unsafe class Capabilities
     private const int CAP_IPC_LOCK = 14;
     private const int CAP_SYS_PTRACE = 19;
     private const int CAP_SYS_ADMIN = 21;
+    private const int CAP_PERFMON = 38; // without it the kernel's verifier takes the program of flows in the kernel for too large
     private const int CAP_BPF = 39;
 
     /// <summary>
@@ -31,12 +32,13 @@ internal static unsafe class Capabilities
         {
             return;
         }
-        // A kernel that does not know CAP_BPF asks for CAP_SYS_ADMIN in its place.
+        // A kernel that does not know CAP_BPF and CAP_PERFMON asks for CAP_SYS_ADMIN in their place.
         int forPrograms = Libc.prctl(PR_CAPBSET_READ, CAP_BPF, 0, 0, 0) < 0 ? CAP_SYS_ADMIN : CAP_BPF;
         bool any = false;
         for (int capability = 0; Libc.prctl(PR_CAPBSET_READ, (nuint)capability, 0, 0, 0) is var held and >= 0; capability++)
         {
-            bool isKept = capability is CAP_DAC_OVERRIDE or CAP_NET_BIND_SERVICE or CAP_NET_ADMIN or CAP_NET_RAW or CAP_IPC_LOCK || capability == forPrograms;
+            bool isKept = capability is CAP_DAC_OVERRIDE or CAP_NET_BIND_SERVICE or CAP_NET_ADMIN or CAP_NET_RAW or CAP_IPC_LOCK or CAP_PERFMON
+                || capability == forPrograms;
             any |= held == 1 && !isKept && Libc.prctl(PR_CAPBSET_DROP, (nuint)capability, 0, 0, 0) == 0;
         }
         if (any && Libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0)
