@@ -14,6 +14,9 @@ internal sealed class AfPacketParts(string port, LinuxInterface device)
 
     public LinuxInterface Device { get; } = device;
 
+    /// <summary>Whose packets come to the receiving rings.</summary>
+    public PacketSource Source { get; set; } = new(device.Index);
+
     public TimeProvider Time { get; init; } = TimeProvider.System;
 
     public InterfaceLock? Lock { get; set; }
@@ -69,3 +72,7 @@ internal sealed class AfPacketParts(string port, LinuxInterface device)
         Device.Dispose();
     }
 }
+
+/// <summary>Whose packets come to a port.</summary>
+/// <param name="IsOutgoing">Those that the interface is to send, not those that it receives.</param>
+internal readonly record struct PacketSource(int InterfaceIndex, bool IsOutgoing = false);

@@ -81,7 +81,7 @@ internal sealed class AfPacketPort : IPortDevice, INetworkInterface, IDeviceHand
         {
             _queue.MoveTo(next);
         }
-        _rings = new PortRings(parts.Port, _interface, _queue, demand, parts.Rings, isOurs);
+        _rings = new PortRings(parts.Port, _interface, parts.Source, _queue, demand, parts.Rings, isOurs);
         Queues = [_queue];
         _reason = reason;
         _grower.Value.Add(_rings);
@@ -145,9 +145,10 @@ internal sealed class AfPacketPort : IPortDevice, INetworkInterface, IDeviceHand
             LinuxInterface device = parts.Device;
             parts.Lock = InterfaceLock.Take(port, device);
             VlanOffload.Recover(device);
+            parts.Source = options.Source?.Invoke(device.Index) ?? parts.Source;
             parts.Sender = TransmitRing.OpenSender(port, device.Index);
             parts.Transmit = options.TransmitSlots is { } transmit ? TransmitRing.Open(port, device.Index, RingSize.Fixed(transmit)) : null;
-            parts.Receive = [OpenFirst(port, device.Index, options, parts.Counts)];
+            parts.Receive = [OpenFirst(port, parts.Source, options, parts.Counts)];
             parts.Share();
             return new AfPacketPort(parts, reason);
         }
@@ -311,18 +312,18 @@ internal sealed class AfPacketPort : IPortDevice, INetworkInterface, IDeviceHand
     }
 
     /// <summary>A ring that may grow where the kernel can do that; else one of the size to which it would have grown.</summary>
-    private static ReceiveRing OpenFirst(string port, int index, AfPacketOptions options, ReceiveCounts counts)
+    private static ReceiveRing OpenFirst(string port, PacketSource source, AfPacketOptions options, ReceiveCounts counts)
     {
         if (options.ReceiveSlots == null && ReceiveGroup.IsSupported)
         {
-            ReceiveRing ring = ReceiveRing.Open(port, index, RingSize.OfReceive(0), counts);
-            if (ReceiveGroup.TryForm(ring.Socket))
+            ReceiveRing ring = ReceiveRing.Open(port, source, RingSize.OfReceive(0), counts);
+            if (ReceiveGroup.TryForm(ring.Socket, source.IsOutgoing))
             {
                 return ring;
             }
             ring.Dispose();
         }
-        return ReceiveRing.Open(port, index, options.ReceiveSlots is { } slots ? RingSize.Fixed(slots) : RingSize.OfReceive(RingSize.LastStep), counts);
+        return ReceiveRing.Open(port, source, options.ReceiveSlots is { } slots ? RingSize.Fixed(slots) : RingSize.OfReceive(RingSize.LastStep), counts);
     }
 }
 
@@ -332,6 +333,9 @@ internal sealed class AfPacketPort : IPortDevice, INetworkInterface, IDeviceHand
 /// <param name="TransmitSlots">Frames that may wait for the device; as above.</param>
 internal sealed record AfPacketOptions(int? ReceiveSlots = null, int? TransmitSlots = null)
 {
+    /// <summary>Whose packets come to the port, by the index of its interface, which is the port's by then; null for what that receives.</summary>
+    public Func<int, PacketSource>? Source { get; init; }
+
     /// <summary>By which many packets come and go.</summary>
     public TimeProvider TimeProvider { get; init; } = TimeProvider.System;
 }

@@ -7,11 +7,12 @@ namespace Softswitch.Ports.AfPacket;
 /// <summary>The rings of one AF_PACKET port that are open: opens larger ones by need, and closes those that the worker has left.</summary>
 /// <remarks>Threads: any; <see cref="Grow"/> the thread of <see cref="RingGrower"/>.</remarks>
 /// <param name="port">What errors call the port.</param>
+/// <param name="source">Whose packets come to the receiving rings.</param>
 /// <param name="queue">The port's, which uses the rings.</param>
 /// <param name="rings">Those that the queue begins with; this one's from now on.</param>
 /// <param name="isOurs">Whether no other process has the rings.</param>
 internal sealed class PortRings(
-    string port, LinuxInterface device, AfPacketQueue queue, RingDemand demand, IEnumerable<SlotRing> rings, bool isOurs)
+    string port, LinuxInterface device, PacketSource source, AfPacketQueue queue, RingDemand demand, IEnumerable<SlotRing> rings, bool isOurs)
 {
     // Milliseconds between two looks whether the worker has changed over, and until one that found nothing to do before looks again.
     private const int MovePause = 5;
@@ -166,7 +167,7 @@ internal sealed class PortRings(
         {
             return; // places in the group are counted from the first member that is still there
         }
-        ReceiveRing next = ReceiveRing.Open(port, device.Index, RingSize.OfReceive(step), queue.Counts, joins: last);
+        ReceiveRing next = ReceiveRing.Open(port, source, RingSize.OfReceive(step), queue.Counts, joins: last);
         if (TryAdd(next, () => queue.MoveTo(next)))
         {
             EndMove();

@@ -21,15 +21,16 @@ internal static unsafe class ReceiveGroup
     public static bool IsSupported { get; } = Environment.OSVersion.Version >= new Version(6, 2);
 
     /// <summary>Makes a group of a socket that is bound.</summary>
+    /// <param name="isOutgoing">As of the socket's <see cref="PacketSource"/>.</param>
     /// <returns>False if the system refuses: before Linux 6.13 it does for an interface that is down.</returns>
-    public static bool TryForm(int socket) =>
-        Libc.SetOption(socket, SOL_PACKET, PACKET_FANOUT, (PACKET_FANOUT_CBPF | PACKET_FANOUT_FLAG_UNIQUEID | PACKET_FANOUT_FLAG_IGNORE_OUTGOING) << 16) == 0
+    public static bool TryForm(int socket, bool isOutgoing = false) =>
+        Libc.SetOption(socket, SOL_PACKET, PACKET_FANOUT, (TypeOf(isOutgoing) | PACKET_FANOUT_FLAG_UNIQUEID) << 16) == 0
         && TrySelect(socket, 0);
 
     /// <summary>Adds a socket to the group of another, without a packet for it until <see cref="Select"/>.</summary>
     /// <param name="bind">Binds it, which alone would have it get every packet at once.</param>
     /// <exception cref="PortException">The system refuses.</exception>
-    public static void Join(string port, int socket, int other, Action bind)
+    public static void Join(string port, int socket, int other, bool isOutgoing, Action bind)
     {
         Attach(port, socket, SO_ATTACH_FILTER);
         bind();
@@ -40,9 +41,8 @@ internal static unsafe class ReceiveGroup
             throw PortException.FromErrno(port, $"getsockopt({nameof(PACKET_FANOUT)})");
         }
         // The kernel tells the flags, the type and the number in this order from the top, and wants the flags beside the type.
-        int flagsAndType = PACKET_FANOUT_CBPF | PACKET_FANOUT_FLAG_IGNORE_OUTGOING;
         Select(port, other, 0); // in a group of one it does not matter; from here on it does
-        Set(port, socket, PACKET_FANOUT, (group & 0xffff) | (flagsAndType << 16), nameof(PACKET_FANOUT));
+        Set(port, socket, PACKET_FANOUT, (group & 0xffff) | (TypeOf(isOutgoing) << 16), nameof(PACKET_FANOUT));
         Select(port, other, 0); // waits until no processor is delivering to the socket by itself any more
         Attach(port, socket, SO_DETACH_FILTER);
     }
@@ -58,6 +58,8 @@ internal static unsafe class ReceiveGroup
             throw PortException.FromErrno(port, $"setsockopt({nameof(PACKET_FANOUT_DATA)})");
         }
     }
+
+    private static int TypeOf(bool isOutgoing) => PACKET_FANOUT_CBPF | (isOutgoing ? 0 : PACKET_FANOUT_FLAG_IGNORE_OUTGOING);
 
     // The kernel waits for a grace period when it replaces a program by another (__fanout_set_data_bpf).
     private static bool TrySelect(int socket, uint place)

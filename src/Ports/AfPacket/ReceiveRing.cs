@@ -44,11 +44,11 @@ internal sealed unsafe class ReceiveRing : SlotRing
     /// <summary>Whether something waits.</summary>
     public bool HasReady => IsReady(Head);
 
-    /// <summary>Opens a ring in the calling thread's network namespace. The interface's packets come to it from here on.</summary>
+    /// <summary>Opens a ring in the calling thread's network namespace. The source's packets come to it from here on.</summary>
     /// <param name="joins">The ring whose group it joins (<see cref="ReceiveGroup"/>); packets come to that one then. Null for
     /// none.</param>
     /// <exception cref="PortException">The system refuses.</exception>
-    public static ReceiveRing Open(string port, int interfaceIndex, RingSize size, ReceiveCounts counts, ReceiveRing? joins = null)
+    public static ReceiveRing Open(string port, PacketSource source, RingSize size, ReceiveCounts counts, ReceiveRing? joins = null)
     {
         int socket = PacketSocket.Open(port);
         ReceiveRing? ring = null;
@@ -56,19 +56,19 @@ internal sealed unsafe class ReceiveRing : SlotRing
         {
             Set(port, socket, PACKET_VERSION, TPACKET_V2, nameof(PACKET_VERSION));
             Set(port, socket, PACKET_VNET_HDR, 1, nameof(PACKET_VNET_HDR)); // refused once there is a ring
-            Set(port, socket, PACKET_IGNORE_OUTGOING, 1, nameof(PACKET_IGNORE_OUTGOING));
+            Set(port, socket, PACKET_IGNORE_OUTGOING, source.IsOutgoing ? 0 : 1, nameof(PACKET_IGNORE_OUTGOING));
             SetRing(port, socket, PACKET_RX_RING, size.SlotSize, size.Slots, nameof(PACKET_RX_RING));
             ring = new ReceiveRing(port, socket, size, counts);
             Set(port, socket, PACKET_COPY_THRESH, 1, nameof(PACKET_COPY_THRESH));
             SetBuffer(socket, Libc.SO_RCVBUFFORCE, SO_RCVBUF, BufferBytes);
-            Action bind = () => Bind(port, socket, interfaceIndex, ETH_P_ALL); // last: from here on packets arrive
+            Action bind = () => Bind(port, socket, source.InterfaceIndex, ETH_P_ALL); // last: from here on packets arrive
             if (joins == null)
             {
                 bind();
             }
             else
             {
-                ReceiveGroup.Join(port, socket, joins.Socket, bind);
+                ReceiveGroup.Join(port, socket, joins.Socket, source.IsOutgoing, bind);
             }
             return ring;
         }
