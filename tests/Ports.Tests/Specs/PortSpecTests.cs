@@ -65,7 +65,7 @@ public sealed class PortSpecTests
     [InlineData("packet:a/b", "port 'packet:a/b': 'a/b' cannot be an interface's name: that has up to 15 bytes, no slash and no blank")]
     [InlineData("sixteen-bytes-ab", "port 'sixteen-bytes-ab': 'sixteen-bytes-ab' cannot be an interface's name: that has up to 15 bytes, no slash and no blank")]
     [InlineData("null:x", "port 'null:x': null: takes no name")]
-    [InlineData("a,colour=red", "port 'a,colour=red': unknown option 'colour'; known are rx-slots, tx-slots, rate, address, gateway, route, neighbours")]
+    [InlineData("a,colour=red", "port 'a,colour=red': unknown option 'colour'; known are rx-slots, tx-slots, offload, rate, address, gateway, route, neighbours")]
     [InlineData("tap:a,b=c", "port 'tap:a,b=c': unknown option 'b'; known are queues, rate, address, gateway, route, neighbours")]
     [InlineData("replay:f,once=1", "port 'replay:f,once=1': once takes no value")]
     [InlineData("a,rx-slots", "port 'a,rx-slots': rx-slots needs a value (rx-slots=...)")]
