@@ -9,6 +9,9 @@ using Softswitch.NetFpga.Emulator;
 using Softswitch.NetFpga.Offload;
 using Softswitch.NetFpga.Registers;
 using Softswitch.Ports;
+using Softswitch.Ports.KernelOffload;
+using Softswitch.Ports.Linux;
+using Softswitch.Ports.Opening;
 using Softswitch.Ports.Specs;
 
 namespace Softswitch.Hosting.Cards;
@@ -20,6 +23,8 @@ internal sealed class SwitchCards : IDisposable
     private readonly DatapathControl _control;
     private readonly CardSet _cards;
     private readonly List<DrivenCard> _driven = [];
+    private readonly Lock _lock = new();
+    private KernelOffloadPorts? _kernel;
     private bool _isClosed;
 
     /// <param name="control">Whose flows the cards are to hold.</param>
@@ -40,9 +45,20 @@ internal sealed class SwitchCards : IDisposable
         }
     }
 
-    /// <summary>As <see cref="CardSet.OpenPort"/>.</summary>
+    /// <summary>Whether a port is one of those that <see cref="OpenPort"/> opens.</summary>
+    public static bool HasPort(PortSpec spec) => spec.Kind == PortKind.NetFpga || spec.IsOffloaded;
+
+    /// <summary>As <see cref="CardSet.OpenPort"/>, and opens ports whose flows are in the kernel.</summary>
     /// <exception cref="PortException">It cannot be opened.</exception>
-    public IPortDevice OpenPort(ushort number, PortSpec spec, out ushort? beside) => _cards.OpenPort(number, spec, out beside);
+    public IPortDevice OpenPort(ushort number, PortSpec spec, out ushort? beside)
+    {
+        if (spec.Kind == PortKind.NetFpga)
+        {
+            return _cards.OpenPort(number, spec, out beside);
+        }
+        beside = null;
+        return PortFactory.OpenOffloaded(spec, number, OpenKernel(spec));
+    }
 
     /// <summary>The ports are there: from here on the cards forward what they can.</summary>
     /// <param name="ports">Of the switch, those of all cards among them.</param>
@@ -76,7 +92,12 @@ internal sealed class SwitchCards : IDisposable
 
     /// <summary>Where each card has a flow entry, or why it has not: a line a card. Under the control lock.</summary>
     /// <param name="id">As in <see cref="OffloadedFlow.Id"/>.</param>
-    public IReadOnlyList<string> Locate(uint id) => [.. _driven.Select(driven => $"card {driven.Card.Name}: {TextOf(driven.Offload.Describe(id))}")];
+    public IReadOnlyList<string> Locate(uint id)
+    {
+        IEnumerable<string> lines = _driven.Select(driven => $"card {driven.Card.Name}: {TextOf(driven.Offload.Describe(id))}");
+        return _kernel == null ? [.. lines]
+            : [.. lines, $"kernel: {(_kernel.ReasonOf(id) is string reason ? $"gives its packets to the switch: {reason}" : "forwards its packets")}"];
+    }
 
     /// <summary>What <see cref="CardReport.OfDriven"/> says of each card. Takes the control lock around it.</summary>
     /// <param name="name">One card's; null for all.</param>
@@ -104,6 +125,31 @@ internal sealed class SwitchCards : IDisposable
             _isClosed = true;
         }
         _cards.Dispose();
+        _kernel?.Dispose();
+    }
+
+    /// <summary>The tables in the kernel, made for the first port that wants them.</summary>
+    private KernelOffloadPorts OpenKernel(PortSpec spec)
+    {
+        lock (_lock)
+        {
+            if (_kernel == null)
+            {
+                try
+                {
+                    _kernel = new KernelOffloadPorts(_control.Flows.Entries.Store.Capacity);
+                }
+                catch (Exception e) when (e is SystemCallException or IOException or FormatException)
+                {
+                    throw new PortException($"port '{spec.Text}': offload=on: the kernel does not take flows (CAP_BPF, CAP_PERFMON and CAP_NET_ADMIN are needed): {e.Message}", e);
+                }
+                using (_control.Enter())
+                {
+                    _control.Flows.Offloads.Attach(_kernel.Offload);
+                }
+            }
+            return _kernel;
+        }
     }
 
     private static string TextOf(OffloadedFlow? flow)

@@ -216,7 +216,7 @@ internal sealed class PortOpener(PortList ports, DatapathControl control, Switch
     private OpenedDevice OpenDevice(ConfiguredPort port, PortSpec spec, HandoverTarget? source)
     {
         ushort? beside;
-        if (spec.Kind == PortKind.NetFpga)
+        if (SwitchCards.HasPort(spec))
         {
             return new OpenedDevice(cards.OpenPort(port.Number, port.Option.Spec, out beside), beside);
         }

@@ -1,12 +1,13 @@
 using Softswitch.Datapath.Ports;
 using Softswitch.Ports.AfXdp;
+using Softswitch.Ports.KernelOffload;
 using Softswitch.Ports.Linux;
 using Softswitch.Ports.Linux.Netlink;
 using Softswitch.Ports.Specs;
 
 namespace Softswitch.Ports.Opening;
 
-/// <summary>Finds other users of a port's interface. With AF_PACKET they get its packets as well; with AF_XDP they get none.</summary>
+/// <summary>Finds other users of a port's interface. With AF_PACKET they get its packets as well; with AF_XDP and offload=on they get none.</summary>
 internal static class InterfaceUsers
 {
     private const string UnderlayAddress = "address";
@@ -24,8 +25,8 @@ internal static class InterfaceUsers
         try
         {
             using NetlinkSocket netlink = NetlinkSocket.Open();
-            bool isTaken = device is AfXdpPort;
-            const string none = "gets none of its packets any more (AF_XDP)";
+            bool isTaken = device is AfXdpPort or KernelOffloadPort;
+            string none = $"gets none of its packets any more ({(device is AfXdpPort ? "AF_XDP" : "offload=on")})";
             if (netlink.FindLink(index) is { Master: > 0 and int master } && netlink.FindLink(master) is { } owner)
             {
                 lines.Add($"it is a port of {owner.Name}, which {(isTaken ? none : "forwards its packets as well")}");

@@ -3,6 +3,7 @@ using Softswitch.Datapath.Packets;
 using Softswitch.Datapath.Ports;
 using Softswitch.Ports.AfPacket;
 using Softswitch.Ports.AfXdp;
+using Softswitch.Ports.KernelOffload;
 using Softswitch.Ports.Linux;
 using Softswitch.Ports.Linux.Interfaces;
 using Softswitch.Ports.Null;
@@ -56,6 +57,18 @@ internal static class PortFactory
         {
             throw new PortException($"{port}: {e.Message}", e);
         }
+    }
+
+    /// <summary>Opens a port whose flows are in the kernel, in the calling thread's network namespace.</summary>
+    /// <param name="spec">One that <see cref="PortSpec.IsOffloaded"/> says that of.</param>
+    /// <param name="number">The number the port will have.</param>
+    /// <exception cref="PortException">As for <see cref="Open"/>.</exception>
+    public static IPortDevice OpenOffloaded(PortSpec spec, ushort number, KernelOffloadPorts kernel)
+    {
+        ArgumentNullException.ThrowIfNull(spec);
+        ArgumentNullException.ThrowIfNull(kernel);
+        string port = $"port '{spec.Text}'";
+        return kernel.Open(port, number, spec.Target, ReadRingOptions(spec, port));
     }
 
     /// <summary>Makes a device of what another process offers, in the calling thread's network namespace: <see cref="IDeviceHandover"/>.</summary>
@@ -151,8 +164,13 @@ internal static class PortFactory
             {
                 case PortKind.Packet:
                     ReadRingOptions(spec, port);
+                    CheckOffload(spec, port);
                     break;
-                case PortKind.Interface or PortKind.Xdp:
+                case PortKind.Interface:
+                    ReadXdpOptions(spec, port);
+                    CheckOffload(spec, port);
+                    break;
+                case PortKind.Xdp:
                     ReadXdpOptions(spec, port);
                     break;
                 case PortKind.Tap:
@@ -181,6 +199,18 @@ internal static class PortFactory
     }
 
     private static AfPacketOptions ReadRingOptions(PortSpec spec, string port) => new(ReadSlots(spec, port, "rx-slots"), ReadSlots(spec, port, "tx-slots"));
+
+    private static void CheckOffload(PortSpec spec, string port)
+    {
+        if (spec.Options.GetValueOrDefault(PortSpec.OffloadKey) is string value && value is not ("on" or "off"))
+        {
+            throw new PortException($"{port}: offload={value}: is neither on nor off");
+        }
+        if (spec.IsOffloaded && spec.Options.ContainsKey(PortSpec.AddressKey))
+        {
+            throw new PortException($"{port}: offload=on: what tunnels travel by is looked at before the flow table; leave out {PortSpec.AddressKey}= or offload=on");
+        }
+    }
 
     private static AfXdpOptions ReadXdpOptions(PortSpec spec, string port)
     {

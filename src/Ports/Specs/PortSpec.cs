@@ -18,6 +18,7 @@ internal sealed class PortSpec
     private const string RateKey = "rate";
     private const int LongestName = 15; // IFNAMSIZ
 
+    public const string OffloadKey = "offload";
     public const string AddressKey = "address";
     public const string GatewayKey = "gateway";
     public const string RouteKey = "route";
@@ -83,6 +84,9 @@ internal sealed class PortSpec
 
     /// <summary>Whether <see cref="Target"/> is a network interface, of which only one port can be.</summary>
     public bool IsInterface => IsInterfaceKind(Kind) || Kind == PortKind.NetFpga;
+
+    /// <summary>Whether its flows are to be in the kernel, as <c>offload=on</c> says.</summary>
+    public bool IsOffloaded => _options.GetValueOrDefault(OffloadKey) == "on";
 
     /// <summary>Bit/s the port is to send at, as <c>rate=100M</c> of any kind of port says; 0 without it.</summary>
     public long Rate => BitRate.TryParse(_options.GetValueOrDefault(RateKey), out long rate) ? rate : 0;
@@ -237,7 +241,7 @@ internal sealed class PortSpec
 
     private static (string[] Valued, string[] Flags) KnownKeys(PortKind kind) => kind switch
     {
-        PortKind.Interface or PortKind.Packet => (["rx-slots", "tx-slots", RateKey, .. UnderlayKeys], []),
+        PortKind.Interface or PortKind.Packet => (["rx-slots", "tx-slots", OffloadKey, RateKey, .. UnderlayKeys], []),
         PortKind.Xdp => (["rx-slots", "tx-slots", "queues", "mode", RateKey, .. UnderlayKeys], []),
         PortKind.Tap => (["queues", RateKey, .. UnderlayKeys], []),
         PortKind.VhostUser => (["queues", RateKey], ["client", "server"]),
