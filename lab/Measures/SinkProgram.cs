@@ -55,8 +55,7 @@ internal static class SinkProgram
         // The fields; sent through rings, packets are not in one piece, so they are fetched.
         code.LoadAddress(state, memory, 0);
         code.Move(R2, MeasuredFrame.EpochOffset);
-        code.Move(R3, R10);
-        code.Do(Add, R3, Fields);
+        code.LoadStackAddress(R3, Fields);
         code.Move(R4, FieldBytes);
         code.Call(BpfFunction.BPF_FUNC_skb_load_bytes);
         code.JumpIf(R0, NotEqual, 0, stray);
@@ -66,13 +65,13 @@ internal static class SinkProgram
         code.Load(Bytes8, sequence, R10, Sequence);
         code.JumpIf(sequence, GreaterOrEqual, capacity, stray);
 
-        Increment(code, state, Received);
+        code.Increase(state, Received);
         RecordLatency(code, memory, state, latency);
         CheckSequence(code, memory, state, sequence, flows, capacity, done);
         code.Jump(done);
 
         code.Mark(stray);
-        Increment(code, state, Strays);
+        code.Increase(state, Strays);
         code.Mark(done);
         code.Move(R0, TCX_DROP);
         code.Exit();
@@ -80,13 +79,6 @@ internal static class SinkProgram
     }
 
     private static int FlowSlots(int flows) => (int)System.Numerics.BitOperations.RoundUpToPowerOf2((uint)flows);
-
-    private static void Increment(BpfAssembler code, BpfRegister state, int counter)
-    {
-        code.Load(Bytes8, R1, state, counter);
-        code.Do(Add, R1, 1);
-        code.Store(Bytes8, state, counter, R1);
-    }
 
     private static void RecordLatency(BpfAssembler code, int memory, BpfRegister state, BpfRegister latency)
     {
@@ -190,7 +182,7 @@ internal static class SinkProgram
         code.Move(R5, R4);
         code.Do(And, R5, R3);
         code.JumpIf(R5, Equal, 0, first);
-        Increment(code, state, Duplicates);
+        code.Increase(state, Duplicates);
         code.Jump(done);
 
         code.Mark(first);
@@ -201,7 +193,7 @@ internal static class SinkProgram
         WordAt(code, memory, Expected, FlowSlots(flows));
         code.Load(Bytes8, R3, R1, 0);
         code.JumpIf(sequence, GreaterOrEqual, R3, inOrder);
-        Increment(code, state, Reordered);
+        code.Increase(state, Reordered);
         code.Jump(done);
 
         code.Mark(inOrder);

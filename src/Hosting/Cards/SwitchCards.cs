@@ -16,7 +16,7 @@ using Softswitch.Ports.Specs;
 
 namespace Softswitch.Hosting.Cards;
 
-/// <summary>The NetFPGA cards of a switch: opened before its ports, told of its flows when the ports are there, closed after them.</summary>
+/// <summary>The NetFPGA cards of a switch, opened before its ports and told of its flows when these are there; and its tables in the kernel. Closed after the ports.</summary>
 /// <remarks>Threads: opening and disposing by one; <see cref="Show"/> any.</remarks>
 internal sealed class SwitchCards : IDisposable
 {

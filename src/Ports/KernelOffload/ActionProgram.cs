@@ -21,7 +21,6 @@ internal sealed class ActionProgram
     public const int ValueBits = 16;
 
     private const int BPF_MTU_CHK_SEGS = 1;
-    private const int EthernetHeader = 14;
 
     // On the stack: what bpf_check_mtu found.
     private const int Longest = -220;
@@ -126,7 +125,7 @@ internal sealed class ActionProgram
         _code.JumpIf(R1, NotEqual, 0, segment);
         _code.Load(Bytes4, R2, R6, Length);
         _code.Load(Bytes4, R1, R4, PortLine.MtuOffset);
-        _code.Do(Add, R1, EthernetHeader);
+        _code.Do(Add, R1, KeyProgram.Network);
         _code.JumpIf(R2, LessOrEqual, R1, fits);
         _code.Mark(tooLong);
         CountNotSent(PortCounts.TooLongOffset);
@@ -135,8 +134,7 @@ internal sealed class ActionProgram
         _code.Store(Bytes4, R10, Longest, R1);
         _code.Move(R1, R6);
         _code.Move(R2, R5);
-        _code.Move(R3, R10);
-        _code.Do(Add, R3, Longest);
+        _code.LoadStackAddress(R3, Longest);
         _code.Move(R4, 0);
         _code.Move(R5, BPF_MTU_CHK_SEGS);
         _code.Call(BpfFunction.BPF_FUNC_check_mtu);
@@ -186,17 +184,15 @@ internal sealed class ActionProgram
         _code.JumpIf(R1, Equal, 0, untagged);
         _code.Do(Add, R2, 4);
         _code.Mark(untagged);
-        Increase(R3, PortCounts.PacketsOutOffset);
-        _code.Load(Bytes8, R1, R3, PortCounts.BytesOutOffset);
-        _code.Do(Add, R1, R2);
-        _code.Store(Bytes8, R3, PortCounts.BytesOutOffset, R1);
+        _code.Increase(R3, PortCounts.PacketsOutOffset);
+        _code.Increase(R3, PortCounts.BytesOutOffset, R2);
     }
 
     /// <summary>It went towards that port, and ended there; the next action follows.</summary>
     private void CountNotSent(int reason)
     {
         CountTowardsPort();
-        Increase(R3, reason);
+        _code.Increase(R3, reason);
         _code.Jump(_next);
     }
 
@@ -214,7 +210,7 @@ internal sealed class ActionProgram
         _code.Load(Bytes8, R2, R10, IngressCounts);
         Add(PortCounts.LeftOffset, LeftCount);
         Add(PortCounts.BytesInOffset, FrameLength);
-        Increase(R2, PortCounts.PacketsInOffset);
+        _code.Increase(R2, PortCounts.PacketsInOffset);
 
         void Add(int count, int by)
         {
@@ -229,13 +225,6 @@ internal sealed class ActionProgram
     private void Increase(int address, int offset)
     {
         _code.Load(Bytes8, R2, R10, address);
-        Increase(R2, offset);
-    }
-
-    private void Increase(BpfRegister address, int offset)
-    {
-        _code.Load(Bytes8, R1, address, offset);
-        _code.Do(Add, R1, 1);
-        _code.Store(Bytes8, address, offset, R1);
+        _code.Increase(R2, offset);
     }
 }

@@ -22,15 +22,17 @@ namespace Softswitch.Ports.KernelOffload;
 internal sealed class KeyProgram(BpfAssembler code, BpfLabel punt)
 {
     private const int Loaded = 42; // to the end of ARP, of UDP's header and of TCP's ports
-    private const int Network = 14;
-    private const int Transport = Network + 20;
+
+    // In a packet, whose tag is apart: where IPv4 and what it carries begin.
+    internal const int Network = 14;
+    internal const int Transport = Network + 20;
 
     // Offsets in the key, from DlType on.
-    private const int DlType = 12;
+    internal const int DlType = 12;
+    internal const int NwProto = 19;
     private const int Vlan = 14;
     private const int InPort = 16;
     private const int NwTos = 18;
-    private const int NwProto = 19;
     private const int NwSrc = 20;
     private const int NwDst = 24;
     private const int TpSrc = 28;
@@ -80,8 +82,7 @@ internal sealed class KeyProgram(BpfAssembler code, BpfLabel punt)
         code.JumpIf(R9, Less, Loaded, punt);
         code.Move(R1, R6);
         code.Move(R2, 0);
-        code.Move(R3, R10);
-        code.Do(Add, R3, Key);
+        code.LoadStackAddress(R3, Key);
         code.Move(R4, Loaded);
         code.Call(BpfFunction.BPF_FUNC_skb_load_bytes);
         code.JumpIf(R0, NotEqual, 0, punt);

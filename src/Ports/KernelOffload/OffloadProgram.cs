@@ -212,8 +212,7 @@ internal sealed class OffloadProgram
         Lookup(chunks, Chunk);
         _code.JumpIf(R0, Equal, 0, _punt);
         _code.Move(R1, R0);
-        _code.Move(R2, R10);
-        _code.Do(Add, R2, Index);
+        _code.LoadStackAddress(R2, Index);
         _code.Call(BpfFunction.BPF_FUNC_map_lookup_elem);
         _code.JumpIf(R0, Equal, 0, _punt);
     }
@@ -230,8 +229,8 @@ internal sealed class OffloadProgram
         _code.Load(Bytes8, R1, R10, Processor);
         _code.Do(Add, R9, R1);
         _code.Load(Bytes8, R3, R10, FrameLength);
-        Increase(R9, OffloadLayout.Line + EntryCounts.PacketsOffset, 1);
-        Increase(R9, OffloadLayout.Line + EntryCounts.BytesOffset, R3);
+        _code.Increase(R9, OffloadLayout.Line + EntryCounts.PacketsOffset);
+        _code.Increase(R9, OffloadLayout.Line + EntryCounts.BytesOffset, R3);
         _code.LoadAddress(R1, _maps.State, _layout.Head);
         _code.Load(Bytes4, R1, R1, HeadLine.TickOffset);
         _code.Store(Bytes4, R9, OffloadLayout.Line + EntryCounts.TickOffset, R1);
@@ -239,7 +238,7 @@ internal sealed class OffloadProgram
         _code.Load(Bytes8, R1, R10, HitKind);
         _code.Move(R2, R8);
         _code.Do(Add, R2, R1);
-        Increase(R2, 0, 1);
+        _code.Increase(R2, 0);
 
         ActionProgram.LoadCounts(_code, _layout, _maps.State, R4, Slot);
         _code.Store(Bytes8, R10, IngressCounts, R4);
@@ -271,23 +270,15 @@ internal sealed class OffloadProgram
     private void Lookup(int map, int key)
     {
         _code.LoadMap(R1, map);
-        _code.Move(R2, R10);
-        _code.Do(Add, R2, key);
+        _code.LoadStackAddress(R2, key);
         _code.Call(BpfFunction.BPF_FUNC_map_lookup_elem);
     }
-
-    /// <summary>Adds to a word that no other processor writes; R1 is destroyed.</summary>
-    private void Increase(BpfRegister address, int offset, int by)
-    {
-        _code.Load(Bytes8, R1, address, offset);
-        _code.Do(Add, R1, by);
-        _code.Store(Bytes8, address, offset, R1);
-    }
-
-    private void Increase(BpfRegister address, int offset, BpfRegister by)
-    {
-        _code.Load(Bytes8, R1, address, offset);
-        _code.Do(Add, R1, by);
-        _code.Store(Bytes8, address, offset, R1);
-    }
 }
+
+/// <summary>The descriptors of the maps that the program uses.</summary>
+/// <param name="State">Memory of <see cref="OffloadLayout.StateBytes"/>.</param>
+/// <param name="Devices">Hash of an interface's index to its port's place in the layout, 4 bytes each.</param>
+/// <param name="Lookup">Hash of <see cref="LookupKey"/> to <see cref="LookupValue"/>.</param>
+/// <param name="Entries">Chunks of <see cref="OffloadLayout.EntryBytes"/>.</param>
+/// <param name="Records">Chunks of <see cref="OffloadLayout.RecordBytes"/>.</param>
+internal readonly record struct OffloadMaps(int State, int Devices, int Lookup, int Entries, int Records);

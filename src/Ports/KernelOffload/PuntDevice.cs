@@ -40,7 +40,7 @@ internal sealed unsafe class PuntDevice : IDisposable
             InterfaceRequest request = InterfaceRequest.For(name);
             request.Short = TunDevice.IFF_TAP | TunDevice.IFF_NO_PI | TunDevice.IFF_VNET_HDR | TunDevice.IFF_MULTI_QUEUE | TunDevice.IFF_TUN_EXCL;
             Control(port, descriptor, TunDevice.TUNSETIFF, &request, nameof(TunDevice.TUNSETIFF));
-            SetOffloads(port, descriptor);
+            _ = TunDevice.PassOffloads(port, descriptor);
             request.Short = TunDevice.IFF_DETACH_QUEUE;
             Control(port, descriptor, TunDevice.TUNSETQUEUE, &request, nameof(TunDevice.TUNSETQUEUE));
             using NetlinkSocket links = NetlinkSocket.Open();
@@ -64,16 +64,6 @@ internal sealed unsafe class PuntDevice : IDisposable
     }
 
     public void Dispose() => _ = Libc.close(_descriptor);
-
-    /// <summary>Segments and partial checksums are to pass as they are.</summary>
-    private static void SetOffloads(string port, int descriptor)
-    {
-        const uint first = TunDevice.TUN_F_CSUM | TunDevice.TUN_F_TSO4 | TunDevice.TUN_F_TSO6 | TunDevice.TUN_F_TSO_ECN;
-        if (Libc.ioctl(descriptor, TunDevice.TUNSETOFFLOAD, (void*)(first | TunDevice.TUN_F_USO4 | TunDevice.TUN_F_USO6)) < 0) // Linux 6.2
-        {
-            Control(port, descriptor, TunDevice.TUNSETOFFLOAD, (void*)first, nameof(TunDevice.TUNSETOFFLOAD));
-        }
-    }
 
     private static void Control(string port, int descriptor, uint code, void* argument, string name)
     {

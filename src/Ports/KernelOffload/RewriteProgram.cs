@@ -1,5 +1,6 @@
 using Softswitch.Datapath.Headers;
 using Softswitch.Ports.Linux.Ebpf;
+using static Softswitch.Ports.KernelOffload.KeyProgram;
 using static Softswitch.Ports.KernelOffload.OffloadProgram;
 using static Softswitch.Ports.Linux.Ebpf.BpfCondition;
 using static Softswitch.Ports.Linux.Ebpf.BpfOperation;
@@ -28,16 +29,10 @@ internal sealed class RewriteProgram(BpfAssembler code, BpfLabel next, BpfLabel 
     private const int BPF_F_PSEUDO_HDR = 0x10;
     private const int BPF_F_MARK_MANGLED_0 = 0x20;
 
-    private const int Network = 14;
-    private const int Transport = 34;
     private const int NetworkChecksum = Network + 10;
     private const int TcpChecksum = Transport + 16;
     private const int UdpChecksum = Transport + 6;
     private const int Tos = Network; // two bytes, the first of which is version and length
-
-    // In the key.
-    private const int DlType = 12;
-    private const int NwProto = 19;
 
     // 16 bytes of headers on the stack, from the source address on; of UDP they end with the checksum.
     private const int Headers = -200;
@@ -101,7 +96,7 @@ internal sealed class RewriteProgram(BpfAssembler code, BpfLabel next, BpfLabel 
         code.JumpIf(R0, NotEqual, 0, failed);
         code.Mark(untagged);
         code.Move(R1, R6);
-        code.Move(R2, KeyProgram.Swapped(EtherType.Vlan));
+        code.Move(R2, Swapped(EtherType.Vlan));
         code.Move(R3, R7);
         code.Call(BpfFunction.BPF_FUNC_skb_vlan_push);
         code.JumpIf(R0, NotEqual, 0, failed);
@@ -129,8 +124,7 @@ internal sealed class RewriteProgram(BpfAssembler code, BpfLabel next, BpfLabel 
         UnlessIpv4();
         code.Move(R1, R6);
         code.Move(R2, HeadersInPacket);
-        code.Move(R3, R10);
-        code.Do(Add, R3, Headers);
+        code.LoadStackAddress(R3, Headers);
         code.Move(R4, HeaderBytes);
         code.Call(BpfFunction.BPF_FUNC_skb_load_bytes);
         code.JumpIf(R0, NotEqual, 0, failed);
@@ -190,8 +184,7 @@ internal sealed class RewriteProgram(BpfAssembler code, BpfLabel next, BpfLabel 
         UnlessIpv4();
         code.Move(R1, R6);
         code.Move(R2, Tos);
-        code.Move(R3, R10);
-        code.Do(Add, R3, Scratch);
+        code.LoadStackAddress(R3, Scratch);
         code.Move(R4, 2);
         code.Call(BpfFunction.BPF_FUNC_skb_load_bytes);
         code.JumpIf(R0, NotEqual, 0, failed);
@@ -218,7 +211,7 @@ internal sealed class RewriteProgram(BpfAssembler code, BpfLabel next, BpfLabel 
         code.Load(Bytes2, R2, R10, Headers + UdpChecksumInHeaders);
         code.JumpIf(R2, Equal, 0, none);
         code.Load(Bytes2, R1, R10, Headers + UdpLengthInHeaders);
-        code.Do(Add, R1, KeyProgram.Swapped(IpProtocol.Udp));
+        code.Do(Add, R1, Swapped(IpProtocol.Udp));
         for (int word = 0; word < 8; word += 2)
         {
             code.Load(Bytes2, R3, R10, Headers + word);
@@ -284,7 +277,7 @@ internal sealed class RewriteProgram(BpfAssembler code, BpfLabel next, BpfLabel 
     private void UnlessIpv4()
     {
         code.Load(Bytes2, R1, R10, Key + DlType);
-        code.JumpIf(R1, NotEqual, KeyProgram.Swapped(EtherType.Ipv4), next);
+        code.JumpIf(R1, NotEqual, Swapped(EtherType.Ipv4), next);
     }
 
     /// <summary>The new value is R7's, the old one on the stack.</summary>
@@ -315,8 +308,7 @@ internal sealed class RewriteProgram(BpfAssembler code, BpfLabel next, BpfLabel 
     private void StoreBytes(int bytes, int flags)
     {
         code.Move(R1, R6);
-        code.Move(R3, R10);
-        code.Do(Add, R3, Scratch);
+        code.LoadStackAddress(R3, Scratch);
         code.Move(R4, bytes);
         code.Move(R5, flags);
         code.Call(BpfFunction.BPF_FUNC_skb_store_bytes);

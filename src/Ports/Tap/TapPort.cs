@@ -333,15 +333,7 @@ internal sealed unsafe class TapPort : IPortDevice, INetworkInterface, IDeviceHa
         {
             throw PortException.FromErrno(port, "TUNSETVNETHDRSZ");
         }
-        const uint tcp = TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6 | TUN_F_TSO_ECN;
-        if (Libc.ioctl(descriptor, TUNSETOFFLOAD, (void*)(tcp | TUN_F_USO4 | TUN_F_USO6)) == 0)
-        {
-            return "TCP and UDP segments and checksums passed on";
-        }
-        // UDP segments came with Linux 6.2.
-        return Libc.ioctl(descriptor, TUNSETOFFLOAD, (void*)tcp) == 0
-            ? "TCP segments and checksums passed on"
-            : throw PortException.FromErrno(port, "TUNSETOFFLOAD");
+        return $"TCP {(PassOffloads(port, descriptor) ? "and UDP " : string.Empty)}segments and checksums passed on";
     }
 
     /// <summary>As long as a device's queue is that the port makes.</summary>

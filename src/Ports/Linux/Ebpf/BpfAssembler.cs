@@ -116,6 +116,30 @@ internal sealed class BpfAssembler
     /// <summary>The address of a byte of a map of one element.</summary>
     public void LoadAddress(BpfRegister to, int map, int offset) => LoadWide(to, PseudoMapValue, map, offset);
 
+    /// <summary>The address of a byte of the stack.</summary>
+    /// <param name="offset">From its end; negative.</param>
+    public void LoadStackAddress(BpfRegister to, int offset)
+    {
+        Move(to, BpfRegister.R10);
+        Do(BpfOperation.Add, to, offset);
+    }
+
+    /// <summary>Adds to a word of eight bytes that no other processor writes; R1 is destroyed.</summary>
+    public void Increase(BpfRegister address, int offset, int by = 1)
+    {
+        Load(BpfWidth.Bytes8, BpfRegister.R1, address, offset);
+        Do(BpfOperation.Add, BpfRegister.R1, by);
+        Store(BpfWidth.Bytes8, address, offset, BpfRegister.R1);
+    }
+
+    /// <summary>As above.</summary>
+    public void Increase(BpfRegister address, int offset, BpfRegister by)
+    {
+        Load(BpfWidth.Bytes8, BpfRegister.R1, address, offset);
+        Do(BpfOperation.Add, BpfRegister.R1, by);
+        Store(BpfWidth.Bytes8, address, offset, BpfRegister.R1);
+    }
+
     /// <summary>A map, for a helper.</summary>
     public void LoadMap(BpfRegister to, int map) => LoadWide(to, PseudoMap, map, 0);
 

@@ -1,7 +1,7 @@
 namespace Softswitch.Ports.Linux.Interfaces;
 
 /// <summary>Names and numbers of /dev/net/tun (linux/if_tun.h).</summary>
-internal static class TunDevice
+internal static unsafe class TunDevice
 {
     public const string Path = "/dev/net/tun";
 
@@ -21,10 +21,23 @@ internal static class TunDevice
     public const ushort IFF_VNET_HDR = 0x4000;
     public const ushort IFF_TUN_EXCL = 0x8000; // it must not be there
 
-    public const uint TUN_F_CSUM = 0x01;
-    public const uint TUN_F_TSO4 = 0x02;
-    public const uint TUN_F_TSO6 = 0x04;
-    public const uint TUN_F_TSO_ECN = 0x08;
-    public const uint TUN_F_USO4 = 0x20;
-    public const uint TUN_F_USO6 = 0x40;
+    private const uint TUN_F_CSUM = 0x01;
+    private const uint TUN_F_TSO4 = 0x02;
+    private const uint TUN_F_TSO6 = 0x04;
+    private const uint TUN_F_TSO_ECN = 0x08;
+    private const uint TUN_F_USO4 = 0x20;
+    private const uint TUN_F_USO6 = 0x40;
+
+    /// <summary>Tells the kernel that it may hand over checksums unfinished and segments uncut.</summary>
+    /// <returns>Whether also segments of UDP, which came with Linux 6.2.</returns>
+    /// <exception cref="PortException">It refuses.</exception>
+    public static bool PassOffloads(string port, int descriptor)
+    {
+        const uint tcp = TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6 | TUN_F_TSO_ECN;
+        if (Libc.ioctl(descriptor, TUNSETOFFLOAD, (void*)(tcp | TUN_F_USO4 | TUN_F_USO6)) == 0)
+        {
+            return true;
+        }
+        return Libc.ioctl(descriptor, TUNSETOFFLOAD, (void*)tcp) == 0 ? false : throw PortException.FromErrno(port, nameof(TUNSETOFFLOAD));
+    }
 }
