@@ -10,6 +10,7 @@ internal sealed unsafe class ChunkedMemory : IDisposable
     private readonly int _elementBytes;
     private readonly int _chunkBits;
     private readonly BpfMemory?[] _chunks;
+    private BpfMemory? _next; // the example, until it is a chunk
 
     /// <param name="elementBytes">A multiple of 8.</param>
     /// <param name="chunkBits">A chunk has two to the power of this elements.</param>
@@ -20,21 +21,14 @@ internal sealed unsafe class ChunkedMemory : IDisposable
         _elementBytes = elementBytes;
         _chunkBits = chunkBits;
         _chunks = new BpfMemory[(int)((most + (1 << chunkBits) - 1) >> chunkBits)];
-        _chunks[0] = NewChunk();
-        Map = Bpf.CreateArrayOfMaps((uint)_chunks.Length, _chunks[0]!.Map);
+        _next = NewChunk();
+        Map = Bpf.CreateArrayOfMaps((uint)_chunks.Length, _next.Map);
         if (Map < 0)
         {
             SystemCallException failure = SystemCallException.Last("bpf(BPF_MAP_CREATE)");
-            _chunks[0]!.Dispose();
+            _next.Dispose();
             throw failure;
         }
-        if (Bpf.SetMap(Map, 0, _chunks[0]!.Map) < 0)
-        {
-            SystemCallException failure = SystemCallException.Last("bpf(BPF_MAP_UPDATE_ELEM)");
-            Dispose();
-            throw failure;
-        }
-        _chunks[0]!.CloseMap();
     }
 
     /// <summary>The descriptor, for the program.</summary>
@@ -54,6 +48,7 @@ internal sealed unsafe class ChunkedMemory : IDisposable
     public void Dispose()
     {
         _ = Libc.close(Map);
+        _next?.Dispose();
         Array.ForEach(_chunks, chunk => chunk?.Dispose());
     }
 
@@ -64,7 +59,8 @@ internal sealed unsafe class ChunkedMemory : IDisposable
         BpfMemory chunk;
         try
         {
-            chunk = NewChunk();
+            chunk = _next ?? NewChunk();
+            _next = null;
         }
         catch (SystemCallException)
         {

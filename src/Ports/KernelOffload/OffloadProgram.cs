@@ -47,6 +47,7 @@ internal sealed class OffloadProgram
     private const int HitKind = -168;
     private const int Index = -176;
     private const int Chunk = -180;
+    private const int Entries = -192; // the table in which they are found
 
     private const int TCX_NEXT = -1;
     private const int TCX_DROP = 2;
@@ -126,8 +127,13 @@ internal sealed class OffloadProgram
         BpfLabel found = _code.NewLabel();
         BpfLabel wildcard = _code.NewLabel();
         _code.Move(R1, 0);
+        _code.Store(Bytes4, R10, Index, R1);
+        Lookup(_maps.Lookup, Index);
+        _code.JumpIf(R0, Equal, 0, _punt); // no entries yet
+        _code.Store(Bytes8, R10, Entries, R0);
+        _code.Move(R1, 0);
         _code.Store(Bytes8, R10, Key + LookupKey.MaskOffset, R1);
-        Lookup(_maps.Lookup, Key);
+        FindBy(Key);
         _code.JumpIf(R0, Equal, 0, wildcard);
         _code.Move(R9, R0);
         _code.Move(R1, ProcessorLine.ExactHitsOffset);
@@ -183,7 +189,7 @@ internal sealed class OffloadProgram
         }
         _code.Load(Bytes4, R1, R7, MaskLine.IdOffset);
         _code.Store(Bytes8, R10, Masked + LookupKey.MaskOffset, R1);
-        Lookup(_maps.Lookup, Masked);
+        FindBy(Masked);
         _code.JumpIf(R0, Equal, 0, next);
         _code.JumpIf(R9, Equal, 0, take);
         _code.Load(Bytes8, R1, R0, LookupValue.RankOffset);
@@ -267,6 +273,14 @@ internal sealed class OffloadProgram
         _code.Exit();
     }
 
+    /// <summary>R0 becomes the <see cref="LookupValue"/> of a key on the stack; 0 if there is none.</summary>
+    private void FindBy(int key)
+    {
+        _code.Load(Bytes8, R1, R10, Entries);
+        _code.LoadStackAddress(R2, key);
+        _code.Call(BpfFunction.BPF_FUNC_map_lookup_elem);
+    }
+
     private void Lookup(int map, int key)
     {
         _code.LoadMap(R1, map);
@@ -278,7 +292,7 @@ internal sealed class OffloadProgram
 /// <summary>The descriptors of the maps that the program uses.</summary>
 /// <param name="State">Memory of <see cref="OffloadLayout.StateBytes"/>.</param>
 /// <param name="Devices">Hash of an interface's index to its port's place in the layout, 4 bytes each.</param>
-/// <param name="Lookup">Hash of <see cref="LookupKey"/> to <see cref="LookupValue"/>.</param>
+/// <param name="Lookup">Array whose element is a hash of <see cref="LookupKey"/> to <see cref="LookupValue"/>.</param>
 /// <param name="Entries">Chunks of <see cref="OffloadLayout.EntryBytes"/>.</param>
 /// <param name="Records">Chunks of <see cref="OffloadLayout.RecordBytes"/>.</param>
 internal readonly record struct OffloadMaps(int State, int Devices, int Lookup, int Entries, int Records);

@@ -14,7 +14,7 @@ internal sealed unsafe class OffloadTables : IDisposable
 {
     private const int MostDevices = OffloadLayout.MostPorts;
 
-    // Entries that the program can find. The kernel has 16 bytes for each from the beginning.
+    // Entries that the program can find.
     private const long MostFound = 1 << 20;
 
     private const int LookingMilliseconds = 20;
@@ -27,7 +27,7 @@ internal sealed unsafe class OffloadTables : IDisposable
     private readonly ChunkedMemory _entries;
     private readonly ChunkedMemory _records;
     private readonly int _devices;
-    private readonly int _lookup;
+    private readonly GrowingHash<LookupKey, LookupValue> _lookup;
     private readonly int _program;
 
     /// <param name="mostFlows">The highest number an entry can have.</param>
@@ -35,14 +35,14 @@ internal sealed unsafe class OffloadTables : IDisposable
     public OffloadTables(long mostFlows)
     {
         Layout = new OffloadLayout(CountProcessors());
-        (_devices, _lookup, _program) = (-1, -1, -1);
+        (_devices, _program) = (-1, -1);
         try
         {
             _state = new BpfMemory(Layout.StateBytes);
             _entries = new ChunkedMemory(Layout.EntryBytes, Layout.EntryChunkBits, mostFlows + 1);
             _records = new ChunkedMemory(OffloadLayout.RecordBytes, OffloadLayout.RecordChunkBits, mostFlows + 1);
             _devices = Check(Bpf.CreateHash(sizeof(uint), sizeof(uint), MostDevices), "BPF_MAP_CREATE");
-            _lookup = Check(Bpf.CreateHash(LookupKey.Size, LookupValue.Size, (uint)Math.Min(mostFlows, MostFound)), "BPF_MAP_CREATE");
+            _lookup = new GrowingHash<LookupKey, LookupValue>((uint)Math.Min(mostFlows, MostFound));
             _program = Load();
             Head->Tick = 1; // TickClock's first
         }
@@ -86,10 +86,10 @@ internal sealed unsafe class OffloadTables : IDisposable
     /// <summary>No program uses the port any more, or none that counts.</summary>
     public void ClearCounts(int slot) => new Span<byte>(_state.Start + Layout.Counts + (slot * Layout.CountsOfPort), Layout.CountsOfPort).Clear();
 
-    public bool TryInsert(in LookupKey key, in LookupValue value) => Bpf.Insert(_lookup, key, value) == 0;
+    public bool TryInsert(in LookupKey key, in LookupValue value) => _lookup.TryInsert(key, value);
 
     /// <summary>The next insertion has to wait for <see cref="WaitForPrograms"/>.</summary>
-    public void Delete(in LookupKey key) => _ = Bpf.Delete(_lookup, key);
+    public void Delete(in LookupKey key) => _lookup.Delete(key);
 
     /// <summary>Has the program treat what an interface receives as come in by a port.</summary>
     /// <returns>The link, which ends with its descriptor.</returns>
@@ -143,13 +143,14 @@ internal sealed unsafe class OffloadTables : IDisposable
 
     public void Dispose()
     {
-        foreach (int descriptor in (ReadOnlySpan<int>)[_program, _lookup, _devices])
+        foreach (int descriptor in (ReadOnlySpan<int>)[_program, _devices])
         {
             if (descriptor >= 0)
             {
                 _ = Libc.close(descriptor);
             }
         }
+        _lookup?.Dispose();
         _records?.Dispose();
         _entries?.Dispose();
         _state?.Dispose();
@@ -170,7 +171,7 @@ internal sealed unsafe class OffloadTables : IDisposable
 
     private int Load()
     {
-        OffloadMaps maps = new(_state.Map, _devices, _lookup, _entries.Map, _records.Map);
+        OffloadMaps maps = new(_state.Map, _devices, _lookup.Map, _entries.Map, _records.Map);
         BpfInstruction[] program = OffloadProgram.Assemble(Layout, maps);
         int loaded = Bpf.LoadClassifier(program, default);
         if (loaded >= 0)

@@ -15,6 +15,8 @@ internal static unsafe class Bpf
     private const int BPF_PROG_LOAD = 5;
     private const int BPF_PROG_TEST_RUN = 10;
     private const int BPF_OBJ_GET_INFO_BY_FD = 15;
+    private const int BPF_MAP_LOOKUP_BATCH = 24;
+    private const int BPF_MAP_UPDATE_BATCH = 26;
     private const int BPF_LINK_CREATE = 28;
     private const int BPF_LINK_DETACH = 34;
 
@@ -79,6 +81,36 @@ internal static unsafe class Bpf
         {
             var request = new MapUpdate { Map = map, Key = (ulong)pinned };
             return Call(BPF_MAP_DELETE_ELEM, &request, sizeof(MapUpdate));
+        }
+    }
+
+    /// <summary>Reads a hash table that nobody writes meanwhile.</summary>
+    /// <param name="keys">Room for all.</param>
+    /// <param name="values">As much.</param>
+    /// <returns>How many there are.</returns>
+    public static int ReadAll<TKey, TValue>(int map, Span<TKey> keys, Span<TValue> values)
+        where TKey : unmanaged
+        where TValue : unmanaged
+    {
+        fixed (TKey* pinnedKeys = keys)
+        fixed (TValue* pinnedValues = values)
+        {
+            uint cursor;
+            var request = new BatchRequest { Map = map, Keys = (ulong)pinnedKeys, Values = (ulong)pinnedValues, Count = (uint)keys.Length, NextBatch = (ulong)&cursor };
+            return Call(BPF_MAP_LOOKUP_BATCH, &request, sizeof(BatchRequest)) == 0 || Errno.Last == Errno.ENOENT ? (int)request.Count : -1; // ENOENT: that was the last
+        }
+    }
+
+    /// <summary>Adds elements to a hash table.</summary>
+    public static int InsertAll<TKey, TValue>(int map, ReadOnlySpan<TKey> keys, ReadOnlySpan<TValue> values)
+        where TKey : unmanaged
+        where TValue : unmanaged
+    {
+        fixed (TKey* pinnedKeys = keys)
+        fixed (TValue* pinnedValues = values)
+        {
+            var request = new BatchRequest { Map = map, Keys = (ulong)pinnedKeys, Values = (ulong)pinnedValues, Count = (uint)keys.Length };
+            return keys.IsEmpty ? 0 : Call(BPF_MAP_UPDATE_BATCH, &request, sizeof(BatchRequest));
         }
     }
 
@@ -234,6 +266,18 @@ internal static unsafe class Bpf
         public int Map;
         public ulong Key;
         public ulong Value;
+        public ulong Flags;
+    }
+
+    private struct BatchRequest
+    {
+        public ulong Batch;
+        public ulong NextBatch;
+        public ulong Keys;
+        public ulong Values;
+        public uint Count;
+        public int Map;
+        public ulong ElementFlags;
         public ulong Flags;
     }
 
