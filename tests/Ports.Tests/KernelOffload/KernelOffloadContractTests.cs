@@ -15,6 +15,9 @@ public sealed class KernelOffloadContractTests : FlowOffloadContract
         return new VethCard();
     }
 
+    [Fact, Trait("Ring", "all")]
+    public void A_hundred_tables_do_by_eight_thousand_packets_each() => ForwardByRandomTables(tables: 100, framesPerStep: 67);
+
     [Fact]
     public void What_outranks_an_entry_without_room_stays_in_the_kernel_and_the_others_wait_for_room()
     {
@@ -56,20 +59,5 @@ public sealed class KernelOffloadContractTests : FlowOffloadContract
         sut.Send(1, frame);
         Assert.Equal(4, sut.KeptInHardware);
         sut.CompareCounters();
-    }
-}
-
-/// <summary>More tables and packets: the software table is the oracle.</summary>
-[Trait("Ring", "all")]
-public sealed class KernelOffloadTableTests : FlowOffloadContract
-{
-    protected override int Rounds => 100;
-
-    protected override int FramesPerStep => 67;
-
-    private protected override IOffloadHardware Create(TestTime time)
-    {
-        Needs.Namespaces();
-        return new VethCard();
     }
 }
