@@ -32,8 +32,8 @@ public sealed class LifeCycleTests
         string[] lines = running.Output.Split('\n', StringSplitOptions.RemoveEmptyEntries);
         Assert.Equal("datapath id 000000000000002a", lines[0]);
         Assert.StartsWith("frames: 16384 of 2048 bytes, 32 MiB in ", lines[1], StringComparison.Ordinal);
-        Assert.StartsWith("port 1: s1: AF_PACKET: no card behind veth, and segments pass whole; rings", lines[2], StringComparison.Ordinal);
-        Assert.StartsWith("port 2: s2: AF_PACKET: ", lines[3], StringComparison.Ordinal);
+        Assert.StartsWith("port 1: s1: flows in the kernel, other packets by AF_PACKET: rings", lines[2], StringComparison.Ordinal);
+        Assert.StartsWith("port 2: s2: flows in the kernel, ", lines[3], StringComparison.Ordinal);
         Assert.Equal(["listening: ptcp:6654:127.0.0.1", "connecting: tcp:127.0.0.1:1", "ready"], lines[4..]);
     }
 

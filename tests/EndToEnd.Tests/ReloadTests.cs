@@ -120,7 +120,7 @@ public sealed class ReloadTests : IDisposable
         AwaitPings(lab, 1, 2);
         AwaitPings(lab, 1, 3);
         string ports = Execute(lab, "port", "list", $"unix:{Control}").Checked().Output;
-        Assert.Matches(@"(?s)port 1: s2: .*port 2: s1: AF_PACKET.*port 5: later: ", ports);
+        Assert.Matches(@"(?s)port 1: s2: .*port 2: s1: flows in the kernel.*port 5: later: ", ports);
         string configuration = Execute(lab, "config", $"unix:{Control}").Checked().Output;
         Assert.Contains("\n  - 4=s3\n", configuration, StringComparison.Ordinal);
         Assert.Contains("\n# workers: 1\n", configuration, StringComparison.Ordinal);

@@ -1,4 +1,5 @@
 using Softswitch.Datapath.Fragments;
+using Softswitch.Datapath.Offload;
 using Softswitch.Datapath.Packets;
 using Softswitch.Datapath.Pipeline;
 using Softswitch.Datapath.Ports;
@@ -22,7 +23,7 @@ internal sealed class DatapathHandover(DatapathControl control, WorkerShared sha
     /// <summary>Why another process cannot go on in this one's place; null if it can.</summary>
     public string? Obstacle =>
         control.HasSpanningTree ? "it has a spanning tree, whose ports would begin to listen and learn anew"
-        : control.Flows.Offloads.Any ? "a NetFPGA card or the kernel (offload=on) forwards for it"
+        : control.Flows.Offloads.Obstacle is { } obstacle ? obstacle
         : control.Flows.Emergency.InForce ? "its emergency entries are in force: a controller has to connect first"
         : null;
 
@@ -54,6 +55,10 @@ internal sealed class DatapathHandover(DatapathControl control, WorkerShared sha
         to.Write(control.PacketIns.Delivered);
         WorkerCounters lookups = new();
         Array.ForEach(workers, worker => lookups.Add(worker.Counters));
+        OffloadTotals hardware = control.Flows.Offloads.ReadTotals(); // the other process's begins anew
+        lookups.ExactMatches += (long)hardware.ExactMatches;
+        lookups.WildcardMatches += (long)hardware.WildcardMatches;
+        lookups.Lookups += (long)(hardware.ExactMatches + hardware.WildcardMatches);
         lookups.Save(to);
         control.Accounts.Save(to);
         shared.Macs.Save(to, (uint)shared.Clock.Milliseconds);
@@ -105,12 +110,17 @@ internal sealed class DatapathHandover(DatapathControl control, WorkerShared sha
         to.Write((uint)port.Config);
         // What waits in schedulers goes along. What waits for the rest of its datagram or for an address ends here, and is counted.
         PortAccount account = port.ReadAccount();
+        PortCounters device = port.Device.ReadCounters();
+        if (device.Hardware is PortAccount forwarded)
+        {
+            account.Add(forwarded);
+        }
         long scheduled = port.QueueSettings == null ? 0 : SchedulerOf(port)?.Count ?? 0;
         account.Ingress.CountDrops(DropReason.ReassemblyTimeout, (long)account.Ingress.Held);
         account.Egress.CountDrops(DropReason.TunnelUnreachable, (long)account.Egress.Held - scheduled);
         account.Ingress.Held = account.Egress.Held = 0;
         account.Save(to);
-        port.Device.ReadCounters().Save(to);
+        device.Save(to);
         SavePacketIns(to, port.PacketIns);
         QueueSetup[] queues = port.QueueSettings?.Queues ?? [];
         to.Write(queues.Length);

@@ -15,6 +15,9 @@ internal sealed unsafe class FlowOffloads(FlowTable table) : IDisposable
 
     public bool Any => _all.Length > 0;
 
+    /// <summary>Why no other process can go on in this one's place; null if one can.</summary>
+    public string? Obstacle => _all.Select(offload => offload.Obstacle).FirstOrDefault(obstacle => obstacle != null);
+
     /// <summary>Tells it what there is already.</summary>
     public void Attach(IFlowOffload offload)
     {

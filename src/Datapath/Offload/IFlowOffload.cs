@@ -12,6 +12,9 @@ namespace Softswitch.Datapath.Offload;
 /// </remarks>
 internal interface IFlowOffload : IDisposable
 {
+    /// <summary>Why no other process can go on with hardware of its own in this one's place; null if one can.</summary>
+    string? Obstacle => null;
+
     /// <summary>An entry came into force in software.</summary>
     void Add(in OffloadEntry entry);
 

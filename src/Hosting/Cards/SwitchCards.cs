@@ -23,8 +23,7 @@ internal sealed class SwitchCards : IDisposable
     private readonly DatapathControl _control;
     private readonly CardSet _cards;
     private readonly List<DrivenCard> _driven = [];
-    private readonly Lock _lock = new();
-    private KernelOffloadPorts? _kernel;
+    private readonly Lazy<KernelOffloadPorts> _kernel; // made for the first port that wants it; what the kernel refuses once it is not asked for again
     private bool _isClosed;
 
     /// <param name="control">Whose flows the cards are to hold.</param>
@@ -32,6 +31,7 @@ internal sealed class SwitchCards : IDisposable
     {
         _control = control;
         _cards = new CardSet((spec, firstInterface) => EmulatedCardHardware.Create(spec, firstInterface, control.Frames));
+        _kernel = new Lazy<KernelOffloadPorts>(NewKernel);
     }
 
     /// <summary>Opens the cards: each holds the reserved rows then.</summary>
@@ -46,18 +46,19 @@ internal sealed class SwitchCards : IDisposable
     }
 
     /// <summary>Whether a port is one of those that <see cref="OpenPort"/> opens.</summary>
-    public static bool HasPort(PortSpec spec) => spec.Kind == PortKind.NetFpga || spec.IsOffloaded;
+    public static bool HasPort(PortSpec spec) => spec.Kind == PortKind.NetFpga || spec.MayBeOffloaded;
 
-    /// <summary>As <see cref="CardSet.OpenPort"/>, and opens ports whose flows are in the kernel.</summary>
+    /// <summary>As <see cref="CardSet.OpenPort"/>, and opens ports whose flows may be in the kernel.</summary>
+    /// <param name="offer">What another process has for the port, its flows in the kernel; null if none has it.</param>
     /// <exception cref="PortException">It cannot be opened.</exception>
-    public IPortDevice OpenPort(ushort number, PortSpec spec, out ushort? beside)
+    public IPortDevice OpenPort(ushort number, PortSpec spec, DeviceOffer? offer, out ushort? beside)
     {
         if (spec.Kind == PortKind.NetFpga)
         {
             return _cards.OpenPort(number, spec, out beside);
         }
         beside = null;
-        return PortFactory.OpenOffloaded(spec, number, OpenKernel(spec));
+        return offer == null ? PortFactory.OpenOffloaded(spec, number, _control.Frames, OpenKernel) : PortFactory.TakeOffloaded(spec, number, OpenKernel, offer);
     }
 
     /// <summary>The ports are there: from here on the cards forward what they can.</summary>
@@ -95,8 +96,8 @@ internal sealed class SwitchCards : IDisposable
     public IReadOnlyList<string> Locate(uint id)
     {
         IEnumerable<string> lines = _driven.Select(driven => $"card {driven.Card.Name}: {TextOf(driven.Offload.Describe(id))}");
-        return _kernel == null ? [.. lines]
-            : [.. lines, $"kernel: {(_kernel.ReasonOf(id) is string reason ? $"gives its packets to the switch: {reason}" : "forwards its packets")}"];
+        return !_kernel.IsValueCreated ? [.. lines]
+            : [.. lines, $"kernel: {(_kernel.Value.ReasonOf(id) is string reason ? $"gives its packets to the switch: {reason}" : "forwards its packets")}"];
     }
 
     /// <summary>What <see cref="CardReport.OfDriven"/> says of each card. Takes the control lock around it.</summary>
@@ -125,31 +126,32 @@ internal sealed class SwitchCards : IDisposable
             _isClosed = true;
         }
         _cards.Dispose();
-        _kernel?.Dispose();
+        if (_kernel.IsValueCreated)
+        {
+            _kernel.Value.Dispose();
+        }
     }
 
-    /// <summary>The tables in the kernel, made for the first port that wants them.</summary>
-    private KernelOffloadPorts OpenKernel(PortSpec spec)
+    private KernelOffloadPorts OpenKernel()
     {
-        lock (_lock)
+        try
         {
-            if (_kernel == null)
-            {
-                try
-                {
-                    _kernel = new KernelOffloadPorts(_control.Flows.Entries.Store.Capacity);
-                }
-                catch (Exception e) when (e is SystemCallException or IOException or FormatException)
-                {
-                    throw new PortException($"port '{spec.Text}': offload=on: the kernel does not take flows (CAP_BPF, CAP_PERFMON and CAP_NET_ADMIN are needed): {e.Message}", e);
-                }
-                using (_control.Enter())
-                {
-                    _control.Flows.Offloads.Attach(_kernel.Offload);
-                }
-            }
-            return _kernel;
+            return _kernel.Value;
         }
+        catch (Exception e) when (e is SystemCallException or IOException or FormatException)
+        {
+            throw new PortException($"it needs Linux 6.6, CAP_BPF, CAP_PERFMON and CAP_NET_ADMIN: {e.Message}", e);
+        }
+    }
+
+    private KernelOffloadPorts NewKernel()
+    {
+        KernelOffloadPorts kernel = new(_control.Flows.Entries.Store.Capacity);
+        using (_control.Enter())
+        {
+            _control.Flows.Offloads.Attach(kernel.Offload);
+        }
+        return kernel;
     }
 
     private static string TextOf(OffloadedFlow? flow)

@@ -6,6 +6,7 @@ using Softswitch.Hosting.Configuration;
 using Softswitch.Hosting.Logging;
 using Softswitch.Hosting.TakeOver;
 using Softswitch.Ports;
+using Softswitch.Ports.KernelOffload;
 using Softswitch.Ports.Opening;
 using Softswitch.Ports.Patch;
 using Softswitch.Ports.Specs;
@@ -215,13 +216,10 @@ internal sealed class PortOpener(PortList ports, DatapathControl control, Switch
     /// <summary>Goes on with the device of the switch that is taken over, where it has one for the port; else opens it.</summary>
     private OpenedDevice OpenDevice(ConfiguredPort port, PortSpec spec, HandoverTarget? source)
     {
-        ushort? beside;
-        if (SwitchCards.HasPort(spec))
-        {
-            return new OpenedDevice(cards.OpenPort(port.Number, port.Option.Spec, out beside), beside);
-        }
         DeviceOffer? offer = source?.TakePort(port.Number, spec);
-        IPortDevice device = _underlays.Open(port.Number, spec, control.Frames, out beside, offer);
+        bool isOfCards = offer == null ? SwitchCards.HasPort(spec) : offer.Kind == KernelOffloadPort.OfferKind;
+        IPortDevice device = isOfCards ? cards.OpenPort(port.Number, spec, offer, out ushort? beside)
+            : _underlays.Open(port.Number, spec, control.Frames, out beside, offer);
         if (offer != null)
         {
             source!.NoteDevice(port.Number, device);

@@ -10,7 +10,7 @@ namespace Softswitch.Hosting.TakeOver;
 internal sealed class HandoverChannel : IDisposable
 {
     /// <summary>Of the protocol and all that it carries, entries and devices' records included: both sides have the same, or nothing happens.</summary>
-    public const int Version = 3;
+    public const int Version = 4;
 
     private const int HeaderLength = 5;
 

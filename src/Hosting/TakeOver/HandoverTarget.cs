@@ -214,7 +214,10 @@ internal sealed class HandoverTarget : IDisposable
             _channel.Send(HandoverMessage.Loaded, AnswerTimeout);
             began = Stopwatch.GetTimestamp();
             state = _channel.Expect(HandoverMessage.State, StoppedTimeout);
-            AdoptDevices(state);
+            using (control.Enter())
+            {
+                AdoptDevices(state);
+            }
             RestoreCounts(control, state, flows);
             if (_stop.IsCancellationRequested)
             {

@@ -149,6 +149,8 @@ internal sealed class NetFpgaOffload : IFlowOffload
         return Read(id);
     }
 
+    public string? Obstacle => "a NetFPGA card forwards for it";
+
     public OffloadTotals ReadTotals() => _totals;
 
     public void SetPorts(ReadOnlySpan<OffloadPort> ports)

@@ -59,6 +59,7 @@ internal sealed class AfPacketPort : IPortDevice, INetworkInterface, IDeviceHand
     private readonly LinuxInterface _interface;
     private readonly InterfaceLock _lock;
     private readonly LinkDrops _unsent;
+    private readonly PacketSource _source;
     private readonly AfPacketQueue _queue;
     private readonly PortRings _rings;
     private readonly NamespaceShared<RingGrower>.Lease _grower;
@@ -74,6 +75,7 @@ internal sealed class AfPacketPort : IPortDevice, INetworkInterface, IDeviceHand
         _lock = parts.Lock!;
         _unsent = parts.Unsent!;
         _grower = parts.Grower!;
+        _source = parts.Source;
         _sender = parts.Sender;
         RingDemand demand = new(_grower.Value.Wake, parts.Time);
         _queue = new AfPacketQueue(_sender, _interface, demand, parts.Counts, parts.Receive[0], parts.Transmit);
@@ -170,6 +172,7 @@ internal sealed class AfPacketPort : IPortDevice, INetworkInterface, IDeviceHand
         AfPacketParts parts = new(port, LinuxInterface.Find(port, record.ReadInt32()));
         try
         {
+            parts.Source = new PacketSource(record.ReadInt32(), record.ReadBoolean());
             parts.Device.RestoreFound(record.ReadBoolean(), wasChanged: false);
             string reason = record.ReadString();
             int receive = record.ReadByte();
@@ -227,6 +230,8 @@ internal sealed class AfPacketPort : IPortDevice, INetworkInterface, IDeviceHand
         TransmitRing? transmit = _queue.LastTransmit;
         using DeviceRecord record = new();
         record.Write(_interface.Index);
+        record.Write(_source.InterfaceIndex);
+        record.Write(_source.IsOutgoing);
         record.Write(_interface.WasUp);
         record.Write(_reason);
         record.Write((byte)receive.Count);

@@ -32,6 +32,7 @@ internal sealed unsafe class KernelFlowOffload(OffloadTables tables) : IFlowOffl
     private readonly LinkedList<OffloadMatch> _waiting = new(); // for room
     private readonly List<ulong> _givenUp = [];
     private readonly ConcurrentDictionary<ushort, int> _slots = []; // ports are opened without the control lock
+    private readonly Dictionary<int, int> _held = []; // by place: ticks that are left
     private OffloadPort[] _ports = [];
     private string? _suspended;
     private bool _isDisposed;
@@ -41,6 +42,15 @@ internal sealed unsafe class KernelFlowOffload(OffloadTables tables) : IFlowOffl
 
     /// <summary>The port is gone; of the same number there may be another already.</summary>
     public void RemovePort(ushort number, int slot) => _slots.TryRemove(new KeyValuePair<ushort, int>(number, slot));
+
+    /// <summary>Has a port give all packets to the software for some ticks of 0.1 s. Returns when it is so.</summary>
+    /// <param name="ticks">0 for no longer, <see cref="int.MaxValue"/> for ever.</param>
+    public void Hold(int slot, int ticks)
+    {
+        _held[slot] = ticks;
+        Release(passed: 0);
+        tables.WaitForPrograms();
+    }
 
     public void Add(in OffloadEntry entry)
     {
@@ -149,6 +159,10 @@ internal sealed unsafe class KernelFlowOffload(OffloadTables tables) : IFlowOffl
         if (_clock.Advance(now))
         {
             Volatile.Write(ref tables.Head->Tick, _clock.Tick);
+            if (_held.Count > 0)
+            {
+                Release(passed: 1);
+            }
         }
         int retries = Math.Min(Retries, _waiting.Count);
         for (int i = 0; i < retries; i++)
@@ -190,10 +204,24 @@ internal sealed unsafe class KernelFlowOffload(OffloadTables tables) : IFlowOffl
         OffloadablePort[] ports = Array.ConvertAll(_ports, port => new OffloadablePort(port, _slots.GetValueOrDefault(port.Number, -1)));
         for (int slot = 0; slot < OffloadLayout.MostPorts; slot++)
         {
-            bool serves = _suspended == null && !_isDisposed && Array.Exists(ports, port => port.Slot == slot && port.Receives);
+            bool serves = _suspended == null && !_isDisposed && !_held.ContainsKey(slot) && Array.Exists(ports, port => port.Slot == slot && port.Receives);
             Volatile.Write(ref tables.Port(slot)->Serves, serves ? 1u : 0);
         }
         return ports;
+    }
+
+    /// <summary>Has ports look packets up again that were held for long enough.</summary>
+    private void Release(int passed)
+    {
+        foreach ((int slot, int left) in _held.ToArray())
+        {
+            _held[slot] = left == int.MaxValue ? left : left - passed;
+            if (_held[slot] <= 0)
+            {
+                _held.Remove(slot);
+            }
+        }
+        Serve();
     }
 
     private void Put(in OffloadEntry entry)

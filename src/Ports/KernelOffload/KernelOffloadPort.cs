@@ -14,8 +14,14 @@ namespace Softswitch.Ports.KernelOffload;
 /// <param name="slot">Its place in the layout.</param>
 /// <param name="punt">This one's from now on.</param>
 /// <param name="software">Receives from <paramref name="punt"/> and sends by the interface; this one's from now on.</param>
-internal sealed unsafe class KernelOffloadPort(KernelOffloadPorts owner, int slot, ushort number, PuntDevice punt, AfPacketPort software) : IPortDevice
+internal sealed unsafe class KernelOffloadPort(KernelOffloadPorts owner, int slot, ushort number, PuntDevice punt, AfPacketPort software)
+    : IPortDevice, IDeviceHandover
 {
+    /// <summary>What an offer of this backend is called.</summary>
+    public const string OfferKind = "kernel";
+
+    private const int TicksToCatchUp = 3;
+
     private readonly Lock _lock = new();
     private PortAccount _account;
     private bool _isDisposed;
@@ -36,6 +42,8 @@ internal sealed unsafe class KernelOffloadPort(KernelOffloadPorts owner, int slo
     public MacAddress HardwareAddress => software.HardwareAddress;
 
     public INetworkInterface Interface => software.Interface;
+
+    public IDeviceHandover Handover => this;
 
     public bool IsLinkAnnounced => software.IsLinkAnnounced;
 
@@ -74,6 +82,38 @@ internal sealed unsafe class KernelOffloadPort(KernelOffloadPorts owner, int slo
     }
 
     public void SetAdministrativeState(bool up) => software.SetAdministrativeState(up);
+
+    public DeviceOffer Offer()
+    {
+        DeviceOffer rings = software.Offer();
+        using DeviceRecord record = new();
+        record.Write(software.InterfaceIndex);
+        record.Write(punt.Source.InterfaceIndex);
+        record.Write(rings.Record);
+        return new DeviceOffer(OfferKind, record.ToArray(), [.. rings.Descriptors, punt.Descriptor]);
+    }
+
+    /// <summary>From here on all packets go into the rings, and what the program counted is final.</summary>
+    public void SaveState(BinaryWriter state)
+    {
+        owner.Hold(slot, int.MaxValue);
+        software.SaveState(state);
+    }
+
+    public void Resume()
+    {
+        owner.Hold(slot, ticks: 0);
+        software.Resume();
+    }
+
+    public void Yield() => software.Yield();
+
+    /// <summary>Packets that waited in the rings meanwhile are sent before later ones overtake them.</summary>
+    public void Adopt(BinaryReader state)
+    {
+        software.Adopt(state);
+        owner.Hold(slot, TicksToCatchUp);
+    }
 
     public void Dispose()
     {

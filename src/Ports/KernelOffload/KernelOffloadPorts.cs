@@ -1,4 +1,5 @@
 using Softswitch.Datapath.Offload;
+using Softswitch.Datapath.Ports;
 using Softswitch.Ports.AfPacket;
 using Softswitch.Ports.Linux;
 
@@ -56,17 +57,61 @@ internal sealed unsafe class KernelOffloadPorts : IDisposable
         }
     }
 
+    /// <summary>Goes on with the port of another process, by a program and tables of its own. That process's program comes first as long as it is there.</summary>
+    /// <param name="offer">As a port made it, in the interface's network namespace. Its descriptors stay the caller's if this throws.</param>
+    /// <exception cref="PortException">The interface is not here, or the system refuses.</exception>
+    /// <exception cref="InvalidDataException">It makes no sense.</exception>
+    public KernelOffloadPort Take(string port, ushort number, DeviceOffer offer)
+    {
+        using BinaryReader record = offer.ReadRecord();
+        int interfaceIndex = record.ReadInt32();
+        int puntIndex = record.ReadInt32();
+        if (offer.Descriptors.Count == 0)
+        {
+            throw new InvalidDataException("it comes without descriptors");
+        }
+        DeviceOffer rings = new(AfPacketPort.OfferKind, offer.Record[(2 * sizeof(int))..], [.. offer.Descriptors.SkipLast(1)]);
+        int slot = TakeSlot(port);
+        int link = -1;
+        try
+        {
+            *Tables.Port(slot) = new PortLine { Number = number, Punt = (uint)puntIndex };
+            _offload.AddPort(number, slot);
+            link = Link(port, interfaceIndex, slot);
+            KernelOffloadPort taken = new(this, slot, number, new PuntDevice(offer.Descriptors[^1], puntIndex), AfPacketPort.Take(port, rings)) { Link = link };
+            _ = taken.ReadLink(); // of which the program learns by that
+            return taken;
+        }
+        catch
+        {
+            if (link >= 0)
+            {
+                Unlink(interfaceIndex, link);
+            }
+            Free(number, slot);
+            throw;
+        }
+    }
+
+    /// <summary>As <see cref="KernelFlowOffload.Hold"/>; under the control lock.</summary>
+    internal void Hold(int slot, int ticks) => _offload.Hold(slot, ticks);
+
     /// <summary>Ends a port: the interface's packets go where they went before.</summary>
     internal void Close(ushort number, int slot, int interfaceIndex, int link)
+    {
+        Unlink(interfaceIndex, link);
+        Free(number, slot);
+    }
+
+    public void Dispose() => Tables.Dispose();
+
+    private void Unlink(int interfaceIndex, int link)
     {
         lock (_lock)
         {
             Tables.Unlink(interfaceIndex, link);
         }
-        Free(number, slot);
     }
-
-    public void Dispose() => Tables.Dispose();
 
     private int TakeSlot(string port)
     {

@@ -7,18 +7,21 @@ namespace Softswitch.Ports.KernelOffload;
 
 /// <summary>A TAP device to which the program sends what is for the software. Packet sockets see each packet on its way; the device itself drops all.</summary>
 /// <remarks>
-/// A socket on the port's interface would see every packet, whatever the program does with it. The device ends with its descriptor. Its only queue
+/// A socket on the port's interface would see every packet, whatever the program does with it. The device ends with its descriptors. Its only queue
 /// is detached, so that it keeps no packet, and it has no queueing discipline, so that it waits for nothing.
 /// </remarks>
 internal sealed unsafe class PuntDevice : IDisposable
 {
-    private readonly int _descriptor;
-
-    private PuntDevice(int descriptor, int index)
+    /// <param name="descriptor">This one's from now on.</param>
+    /// <param name="index">Of the device.</param>
+    public PuntDevice(int descriptor, int index)
     {
-        _descriptor = descriptor;
+        Descriptor = descriptor;
         Source = new PacketSource(index, IsOutgoing: true);
     }
+
+    /// <summary>The device ends with the last one like it, in whichever process.</summary>
+    public int Descriptor { get; }
 
     /// <summary>For the port's receiving rings.</summary>
     public PacketSource Source { get; }
@@ -63,7 +66,7 @@ internal sealed unsafe class PuntDevice : IDisposable
         }
     }
 
-    public void Dispose() => _ = Libc.close(_descriptor);
+    public void Dispose() => _ = Libc.close(Descriptor);
 
     private static void Control(string port, int descriptor, uint code, void* argument, string name)
     {

@@ -34,6 +34,14 @@ internal static class InterfaceChoice
         return reason.Length == 0;
     }
 
+    /// <summary>The same of an interface of the calling thread's network namespace.</summary>
+    /// <exception cref="PortException">There is no such interface.</exception>
+    public static bool IsForXdp(string port, string name)
+    {
+        using LinuxInterface device = LinuxInterface.Open(port, name);
+        return IsForXdp(device, out _);
+    }
+
     /// <summary>Opens an interface of the calling thread's network namespace.</summary>
     /// <exception cref="PortException">Neither backend takes it.</exception>
     public static IPortDevice Open(string port, string name, FramePool pool, AfXdpOptions options, AfPacketOptions rings)

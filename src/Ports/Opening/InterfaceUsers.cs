@@ -2,12 +2,13 @@ using Softswitch.Datapath.Ports;
 using Softswitch.Ports.AfXdp;
 using Softswitch.Ports.KernelOffload;
 using Softswitch.Ports.Linux;
+using Softswitch.Ports.Linux.Interfaces;
 using Softswitch.Ports.Linux.Netlink;
 using Softswitch.Ports.Specs;
 
 namespace Softswitch.Ports.Opening;
 
-/// <summary>Finds other users of a port's interface. With AF_PACKET they get its packets as well; with AF_XDP and offload=on they get none.</summary>
+/// <summary>Finds other users of a port's interface. With AF_PACKET they get its packets as well; with AF_XDP, and where flows are in the kernel, they get none.</summary>
 internal static class InterfaceUsers
 {
     private const string UnderlayAddress = "address";
@@ -27,13 +28,14 @@ internal static class InterfaceUsers
             using NetlinkSocket netlink = NetlinkSocket.Open();
             bool isTaken = device is AfXdpPort or KernelOffloadPort;
             string none = $"gets none of its packets any more ({(device is AfXdpPort ? "AF_XDP" : "offload=on")})";
-            if (netlink.FindLink(index) is { Master: > 0 and int master } && netlink.FindLink(master) is { } owner)
+            (string? bridge, string? address) = Find(netlink, index);
+            if (bridge != null)
             {
-                lines.Add($"it is a port of {owner.Name}, which {(isTaken ? none : "forwards its packets as well")}");
+                lines.Add($"it is a port of {bridge}, which {(isTaken ? none : "forwards its packets as well")}");
             }
-            if (!spec.Options.ContainsKey(UnderlayAddress) && netlink.FindAddresses(index) is [var first, ..])
+            if (!spec.Options.ContainsKey(UnderlayAddress) && address != null)
             {
-                lines.Add($"it has the address {first}: the host {(isTaken ? none : "takes its packets as well, and answers")}");
+                lines.Add($"it has the address {address}: the host {(isTaken ? none : "takes its packets as well, and answers")}");
             }
         }
         catch (SystemCallException)
@@ -41,5 +43,32 @@ internal static class InterfaceUsers
             // a system that does not say
         }
         return lines;
+    }
+
+    /// <summary>Who else has the interface, such as <c>it has the address 10.0.0.1</c>; null if nobody has.</summary>
+    /// <exception cref="PortException">There is no such interface, or the system refuses to say.</exception>
+    public static string? Find(string port, string name)
+    {
+        using LinuxInterface device = LinuxInterface.Open(port, name);
+        try
+        {
+            using NetlinkSocket netlink = NetlinkSocket.Open();
+            return Find(netlink, device.Index) switch
+            {
+                ({ } bridge, _) => $"it is a port of {bridge}",
+                (_, { } address) => $"it has the address {address}",
+                _ => null,
+            };
+        }
+        catch (SystemCallException e)
+        {
+            throw new PortException($"{port}: {e.Message}", e);
+        }
+    }
+
+    private static (string? Bridge, string? Address) Find(NetlinkSocket netlink, int index)
+    {
+        string? bridge = netlink.FindLink(index) is { Master: > 0 and int master } ? netlink.FindLink(master)?.Name : null;
+        return (bridge, netlink.FindAddresses(index) is [var first, ..] ? $"{first}" : null);
     }
 }

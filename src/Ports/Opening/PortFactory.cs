@@ -59,17 +59,50 @@ internal static class PortFactory
         }
     }
 
-    /// <summary>Opens a port whose flows are in the kernel, in the calling thread's network namespace.</summary>
-    /// <param name="spec">One that <see cref="PortSpec.IsOffloaded"/> says that of.</param>
+    /// <summary>Opens a port whose flows are in the kernel, or by another backend if they need not and cannot be; in the calling thread's network namespace.</summary>
+    /// <param name="spec">One that <see cref="PortSpec.MayBeOffloaded"/>.</param>
     /// <param name="number">The number the port will have.</param>
+    /// <param name="open">Has the tables that the flows are to be in; throws <see cref="PortException"/>.</param>
     /// <exception cref="PortException">As for <see cref="Open"/>.</exception>
-    public static IPortDevice OpenOffloaded(PortSpec spec, ushort number, KernelOffloadPorts kernel)
+    public static IPortDevice OpenOffloaded(PortSpec spec, ushort number, FramePool pool, Func<KernelOffloadPorts> open)
     {
         ArgumentNullException.ThrowIfNull(spec);
-        ArgumentNullException.ThrowIfNull(kernel);
+        ArgumentNullException.ThrowIfNull(open);
         string port = $"port '{spec.Text}'";
-        return kernel.Open(port, number, spec.Target, ReadRingOptions(spec, port));
+        AfPacketOptions rings = ReadRingOptions(spec, port);
+        if (!spec.MustBeOffloaded && spec.Kind == PortKind.Interface && InterfaceChoice.IsForXdp(port, spec.Target))
+        {
+            return Open(spec, pool);
+        }
+        string reason;
+        if (!spec.MustBeOffloaded && InterfaceUsers.Find(port, spec.Target) is string user)
+        {
+            reason = $"{user}, and the host would get none of its packets";
+        }
+        else
+        {
+            try
+            {
+                return open().Open(port, number, spec.Target, rings);
+            }
+            catch (PortException e)
+            {
+                reason = e.Message.Replace($"{port}: ", string.Empty, StringComparison.Ordinal);
+                if (spec.MustBeOffloaded)
+                {
+                    throw new PortException($"{port}: offload=on: {reason}", e);
+                }
+            }
+        }
+        return AfPacketPort.Open(port, spec.Target, rings, $"no flows in the kernel: {reason}"); // says so, too, if it is the interface that cannot be had
     }
+
+    /// <summary>As <see cref="Take"/>, of a port whose flows are in the kernel.</summary>
+    /// <param name="number">The number the port will have.</param>
+    /// <param name="open">Has the tables that the flows are to be in.</param>
+    /// <exception cref="PortException">As for <see cref="Take"/>.</exception>
+    public static IPortDevice TakeOffloaded(PortSpec spec, ushort number, Func<KernelOffloadPorts> open, DeviceOffer offer) =>
+        TakeWith(spec, offer, port => open().Take(port, number, offer));
 
     /// <summary>Makes a device of what another process offers, in the calling thread's network namespace: <see cref="IDeviceHandover"/>.</summary>
     /// <param name="spec">The port's, as given to this process; the present owner's says the same but for its number.</param>
@@ -78,22 +111,27 @@ internal static class PortFactory
     /// <exception cref="PortException">It cannot be made; the message is one line that names the port and the reason.</exception>
     public static IPortDevice Take(PortSpec spec, FramePool pool, DeviceOffer offer)
     {
-        ArgumentNullException.ThrowIfNull(spec);
         ArgumentNullException.ThrowIfNull(pool);
+        return TakeWith(spec, offer, port => offer.Kind switch
+        {
+            AfPacketPort.OfferKind => AfPacketPort.Take(port, offer),
+            TapPort.OfferKind => TapPort.Take(port, offer),
+            VhostUserPort.OfferKind => VhostUserPort.Take(port, offer),
+            AfXdpPort.OfferKind => AfXdpPort.Take(port, pool, offer),
+            _ when offer.Kind != DeviceOffer.Anew.Kind => throw new PortException($"{port}: a device of kind '{offer.Kind}' cannot be taken over by this version"),
+            _ when spec.Kind == PortKind.Pcap => PcapWriterPort.Continue(FileName("pcap", spec.Target), spec.Target),
+            _ => Open(spec, pool),
+        });
+    }
+
+    private static IPortDevice TakeWith(PortSpec spec, DeviceOffer offer, Func<string, IPortDevice> take)
+    {
+        ArgumentNullException.ThrowIfNull(spec);
         ArgumentNullException.ThrowIfNull(offer);
         string port = $"port '{spec.Text}'";
         try
         {
-            return offer.Kind switch
-            {
-                AfPacketPort.OfferKind => AfPacketPort.Take(port, offer),
-                TapPort.OfferKind => TapPort.Take(port, offer),
-                VhostUserPort.OfferKind => VhostUserPort.Take(port, offer),
-                AfXdpPort.OfferKind => AfXdpPort.Take(port, pool, offer),
-                _ when offer.Kind != DeviceOffer.Anew.Kind => throw new PortException($"{port}: a device of kind '{offer.Kind}' cannot be taken over by this version"),
-                _ when spec.Kind == PortKind.Pcap => PcapWriterPort.Continue(FileName("pcap", spec.Target), spec.Target),
-                _ => Open(spec, pool),
-            };
+            return take(port);
         }
         catch (Exception e) when (e is PortException or InvalidDataException or IOException or FormatException or ArgumentException)
         {
@@ -120,7 +158,7 @@ internal static class PortFactory
         try
         {
             using LinuxInterface device = LinuxInterface.Open(port, spec.Target);
-            bool mayBeXdp = spec.Kind == PortKind.Xdp || InterfaceChoice.IsForXdp(device, out _);
+            bool mayBeXdp = spec.Kind == PortKind.Xdp || (!spec.MustBeOffloaded && InterfaceChoice.IsForXdp(device, out _));
             return mayBeXdp ? options.FramesPerQueue * EthtoolDevice.ReadQueues(device).Receive : 0;
         }
         catch (PortException)
@@ -206,7 +244,7 @@ internal static class PortFactory
         {
             throw new PortException($"{port}: offload={value}: is neither on nor off");
         }
-        if (spec.IsOffloaded && spec.Options.ContainsKey(PortSpec.AddressKey))
+        if (spec.MustBeOffloaded && spec.Options.ContainsKey(PortSpec.AddressKey))
         {
             throw new PortException($"{port}: offload=on: what tunnels travel by is looked at before the flow table; leave out {PortSpec.AddressKey}= or offload=on");
         }

@@ -85,8 +85,12 @@ internal sealed class PortSpec
     /// <summary>Whether <see cref="Target"/> is a network interface, of which only one port can be.</summary>
     public bool IsInterface => IsInterfaceKind(Kind) || Kind == PortKind.NetFpga;
 
-    /// <summary>Whether its flows are to be in the kernel, as <c>offload=on</c> says.</summary>
-    public bool IsOffloaded => _options.GetValueOrDefault(OffloadKey) == "on";
+    /// <summary>Whether its flows may be in the kernel: packets that tunnels travel by are looked at before the flow table, and <c>offload=off</c> forbids it.</summary>
+    public bool MayBeOffloaded =>
+        Kind is PortKind.Packet or PortKind.Interface && _options.GetValueOrDefault(OffloadKey) != "off" && !_options.ContainsKey(AddressKey);
+
+    /// <summary>Whether they must, as <c>offload=on</c> says.</summary>
+    public bool MustBeOffloaded => _options.GetValueOrDefault(OffloadKey) == "on";
 
     /// <summary>Bit/s the port is to send at, as <c>rate=100M</c> of any kind of port says; 0 without it.</summary>
     public long Rate => BitRate.TryParse(_options.GetValueOrDefault(RateKey), out long rate) ? rate : 0;

@@ -115,6 +115,36 @@ public sealed class KernelOffloadTests : WithControlSocket
             () => SwitchProgram.Execute("drops", Target).Checked().Output.Contains("tooLong", StringComparison.Ordinal), () => client.Output + client.Error);
     }
 
+    [Fact]
+    public void It_is_on_by_itself_but_where_others_use_the_interface_or_it_is_forbidden()
+    {
+        Needs.Namespaces();
+        using var lab = new CabledHosts(hosts: 4);
+        lab.Inside.Execute("ip", "address", "add", "10.0.0.3/24", "dev", "s3").Checked();
+        lab.Inside.Execute("ip", "link", "add", "br0", "type", "bridge").Checked();
+        lab.Inside.Execute("ip", "link", "set", "s4", "master", "br0").Checked();
+        using HostedSwitch running = lab.StartRun(
+            "--port", "1=s1", "--port", "2=packet:s2,offload=off", "--port", "3=packet:s3", "--port", "4=s4", "--listen", CabledHosts.Listen);
+        Assert.Contains("port 1: s1: flows in the kernel, other packets by AF_PACKET: rings", running.Output, StringComparison.Ordinal);
+        Assert.Contains("port 2: s2: AF_PACKET: rings", running.Output, StringComparison.Ordinal);
+        Assert.Contains(
+            "port 3: s3: AF_PACKET: no flows in the kernel: it has the address 10.0.0.3, and the host would get none of its packets; rings", running.Output, StringComparison.Ordinal);
+        Assert.Contains("port 4: s4: AF_PACKET: no flows in the kernel: it is a port of br0, and", running.Output, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Without_the_rights_a_port_says_so_and_passes_packets_as_before()
+    {
+        Needs.Namespaces("ovs-ofctl", "ping", "setpriv");
+        using var lab = new CabledHosts();
+        using RunningCommand running = lab.Inside.Start(
+            "setpriv", "--bounding-set", "-bpf,-perfmon,-sys_admin", SwitchProgram.Dotnet, SwitchProgram.Library, "run", "--port", "1=s1", "--port", "2=s2", "--listen", CabledHosts.Listen);
+        running.WaitForText("\nready\n", SwitchProgram.Patience);
+        Assert.Contains("port 1: s1: AF_PACKET: no flows in the kernel: it needs Linux 6.6, CAP_BPF, CAP_PERFMON and CAP_NET_ADMIN: bpf(", running.Output, StringComparison.Ordinal);
+        lab.ConnectHosts1And2();
+        Assert.Equal(3, lab.Ping(1, 2));
+    }
+
     [Theory]
     [InlineData("1=s1,offload=yes", "offload=yes: is neither on nor off")]
     [InlineData("1=packet:s1,offload=on,address=10.9.0.1/24", "offload=on: what tunnels travel by is looked at before the flow table; leave out address= or offload=on")]

@@ -24,7 +24,7 @@ public sealed class PortCommandTests : WithControlSocket
         using RunningCommand monitor = lab.StartPortMonitor();
 
         CommandResult added = SwitchProgram.Execute("port", "add", Target, "s3,rate=100M").Checked();
-        Assert.StartsWith("port 3: s3: AF_PACKET", added.Output, StringComparison.Ordinal);
+        Assert.StartsWith("port 3: s3: flows in the kernel, other packets by AF_PACKET", added.Output, StringComparison.Ordinal);
         Assert.Contains("port 3: sends at 100Mbit/s at most", added.Output, StringComparison.Ordinal);
         monitor.WaitForText("OFPT_PORT_STATUS (xid=0x0): ADD: 3(s3)", SwitchProgram.Patience);
         Assert.Equal(3, lab.Ping(1, 3));

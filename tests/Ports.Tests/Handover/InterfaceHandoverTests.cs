@@ -1,6 +1,8 @@
 using Softswitch.Datapath.Packets;
 using Softswitch.Datapath.Ports;
+using Softswitch.Ports.KernelOffload;
 using Softswitch.Ports.Linux.Memory;
+using Softswitch.Ports.Opening;
 using Softswitch.Ports.Specs;
 using Softswitch.Testing;
 
@@ -13,6 +15,47 @@ public sealed class AfPacketHandoverTests : HandoverContract
     {
         Needs.Namespaces();
         return new InterfaceHarness("packet:near,rx-slots=512,tx-slots=512", withCable: true); // rings of one size: those that grow open others
+    }
+}
+
+[Trait("Ring", "peers")]
+public sealed class KernelOffloadHandoverTests : HandoverContract
+{
+    internal override HandoverHarness Open()
+    {
+        Needs.Namespaces();
+        return new KernelHarness();
+    }
+
+    /// <summary>Each owner has tables and a program of its own.</summary>
+    private sealed class KernelHarness() : InterfaceHarness("packet:near,rx-slots=512,tx-slots=512", withCable: true)
+    {
+        private readonly List<KernelOffloadPorts> _kernels = [];
+
+        public override string Picture() => base.Picture() + Others;
+
+        public override void Dispose()
+        {
+            base.Dispose();
+            _kernels.ForEach(kernel => kernel.Dispose());
+        }
+
+        protected override IPortDevice OpenDevice(FramePool pool)
+        {
+            IPortDevice device = PortFactory.OpenOffloaded(Spec, 1, pool, NewKernel);
+            Assert.IsType<KernelOffloadPort>(device);
+            device.SetAdministrativeState(up: true);
+            return device;
+        }
+
+        protected override IPortDevice TakeDevice(FramePool pool, DeviceOffer offer) => PortFactory.TakeOffloaded(Spec, 1, NewKernel, offer);
+
+        private KernelOffloadPorts NewKernel()
+        {
+            KernelOffloadPorts kernel = new(1000);
+            _kernels.Add(kernel);
+            return kernel;
+        }
     }
 }
 
@@ -85,6 +128,9 @@ internal class InterfaceHarness : HandoverHarness
     protected override PortSpec Spec { get; }
 
     public override string Picture() => _space.Execute("ip", "-d", "-o", "link", "show", "near").Output;
+
+    /// <summary>Names of devices that were made.</summary>
+    protected string Others => string.Concat(_space.Execute("ip", "-o", "link").Output.Split('\n').Where(line => line.Contains("punt", StringComparison.Ordinal)));
 
     public override void Dispose()
     {
