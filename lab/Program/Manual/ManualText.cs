@@ -56,7 +56,7 @@ internal static class ManualText
             .BR "softswitch reload" .
             .SH NOTES
             Started by root, it keeps of root's capabilities CAP_DAC_OVERRIDE, CAP_NET_ADMIN, CAP_NET_RAW, CAP_NET_BIND_SERVICE, CAP_IPC_LOCK, CAP_BPF and CAP_PERFMON.
-            Another user needs CAP_NET_ADMIN and CAP_NET_RAW, for AF_XDP also CAP_BPF and a limit of locked memory above that of the frames, for offload=on CAP_BPF and CAP_PERFMON.
+            Another user needs CAP_NET_ADMIN and CAP_NET_RAW, for AF_XDP also CAP_BPF and a limit of locked memory above that of the frames, for flows in the kernel CAP_BPF and CAP_PERFMON.
             .SH EXAMPLES
             A learning bridge between two interfaces:
             .PP
