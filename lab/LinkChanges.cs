@@ -53,6 +53,19 @@ internal static class LinkChanges
         }
     }
 
+    /// <summary>Makes a bridge, which is down.</summary>
+    public static void CreateBridge(this NetlinkSocket links, string name)
+    {
+        NetlinkRequest request = Create().Link().Attribute(Rtnetlink.IFLA_IFNAME, name);
+        int information = request.Begin(Rtnetlink.IFLA_LINKINFO);
+        request.Attribute(Rtnetlink.IFLA_INFO_KIND, "bridge"u8).End(information);
+        links.Exchange(request, $"RTM_NEWLINK bridge {name}");
+    }
+
+    /// <summary>Makes a link a port of a bridge.</summary>
+    public static void SetMaster(this NetlinkSocket links, string name, string bridge) =>
+        links.Exchange(Change().Link(links.IndexOf(name)).Attribute(Rtnetlink.IFLA_MASTER, links.IndexOf(bridge)), $"RTM_NEWLINK {name} master {bridge}");
+
     /// <summary>Sets a link administratively up or down.</summary>
     public static void SetUp(this NetlinkSocket links, string name, bool up = true) =>
         links.Exchange(

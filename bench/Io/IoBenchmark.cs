@@ -45,14 +45,18 @@ internal sealed class IoBenchmark(IoOptions options, Action<string> progress, Ca
 
     protected override string Needs => "network namespaces and BPF programs";
 
-    public static string Text(IoBackend backend) => backend == IoBackend.Xdp ? "xdp" : "packet";
+    public static string Text(IoBackend backend) => $"{backend}".ToLowerInvariant();
 
     protected override string NameOf(IoBackend row) => Text(row);
 
     protected override IEnumerable<IoSide> Start(IoBackend row, Action<string> say)
     {
         yield return Add("softswitch", network => new OwnIoSwitch(row, IoTestbed.InputName, IoTestbed.OutputName, network, _processors.Switch, Cancellation));
-        if (Options.OpenVSwitch is { } installation)
+        if (row == IoBackend.Kernel && Options.Bridge)
+        {
+            yield return Add("linuxBridge", network => new BridgeIoSwitch(IoTestbed.InputName, IoTestbed.OutputName, network));
+        }
+        else if (row != IoBackend.Kernel && Options.OpenVSwitch is { } installation)
         {
             yield return Add("openVSwitch", network => new OvsIoSwitch(
                 installation, row, IoTestbed.InputName, IoTestbed.OutputName, network, _processors.Switch, [], Cancellation));

@@ -15,7 +15,10 @@ internal sealed record IoOptions() : SideOptions(Seconds: 1, Rounds: 3)
     // Of a round on a machine that does nothing else: the highest rate, then some six halvings of which every other is tried twice.
     private const int UsualTrials = 10;
 
-    public IReadOnlyList<IoBackend> Backends { get; init; } = [IoBackend.Packet, IoBackend.Xdp];
+    public IReadOnlyList<IoBackend> Backends { get; init; } = [IoBackend.Kernel, IoBackend.Packet, IoBackend.Xdp];
+
+    /// <summary>Whether flows in the kernel are measured in turns with the kernel's bridge.</summary>
+    public bool Bridge { get; init; }
 
     /// <summary>Bytes without FCS; of a TCP stream the longest of a host.</summary>
     public int FrameLength { get; init; } = MeasuredFrame.MinLength;
@@ -37,8 +40,8 @@ internal sealed record IoOptions() : SideOptions(Seconds: 1, Rounds: 3)
                 + (Rounds * UsualTrials * (Seconds + TrialOverheadSeconds));
             return new BenchPlan(
                 $"{(Tcp ? "a TCP stream" : $"{FrameLength}-byte frames")} by {string.Join(" and ", Backends.Select(IoBenchmark.Text))}"
-                + $"{Beside("Open vSwitch")}, rounds of each: {Rounds}",
-                Backends.Count * SideCount * (StartSeconds + (Tcp ? TcpSide.ExpectedSeconds(Rounds, Seconds) : trials)),
+                + $"{(Bridge ? ", beside a bridge" : "")}{Beside("Open vSwitch")}, rounds of each: {Rounds}",
+                Backends.Sum(backend => backend == IoBackend.Kernel ? (Bridge ? 2 : 1) : SideCount) * (StartSeconds + (Tcp ? TcpSide.ExpectedSeconds(Rounds, Seconds) : trials)),
                 Tcp ? null : "up to four times that where others take the processors, as trials are repeated")
             {
                 TidiesUp = true,

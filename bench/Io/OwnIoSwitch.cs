@@ -28,7 +28,7 @@ internal sealed class OwnIoSwitch : IoSwitch
     /// <param name="processor">The only one its threads may use.</param>
     /// <exception cref="OptionException">It does not start, and why.</exception>
     public OwnIoSwitch(IoBackend backend, string input, string output, NetworkNamespace network, int processor, CancellationToken cancellation)
-        : this($"{IoBenchmark.Text(backend)}:{input}", $"{IoBenchmark.Text(backend)}:{output}", network, processor, cancellation) =>
+        : this(PortOf(backend, input), PortOf(backend, output), network, processor, cancellation) =>
         CountsInterfaceDrops = backend == IoBackend.Xdp;
 
     /// <param name="input">Port 1, as behind <c>--port</c>.</param>
@@ -104,4 +104,11 @@ internal sealed class OwnIoSwitch : IoSwitch
         _daemon?.Dispose();
         Directory.Delete(_folder, recursive: true);
     }
+
+    private static string PortOf(IoBackend backend, string name) => backend switch
+    {
+        IoBackend.Kernel => $"packet:{name},offload=on",
+        IoBackend.Packet => $"packet:{name},offload=off",
+        _ => $"xdp:{name}",
+    };
 }

@@ -15,6 +15,12 @@ internal sealed class TcpBenchmark(IoOptions options, Action<string> progress, C
     private readonly (int Hosts, int Switch) _processors = TakeProcessors();
     private readonly BenchRows<(string, TcpSide)> _rows = TcpSide.CreateRows("backend");
 
+    private readonly BenchRows<(IoBackend Backend, TcpSide Ours, TcpSide Theirs)> _ratios = new(
+        new("backend", row => IoBenchmark.Text(row.Backend), "ours by theirs"),
+        new("gigabitsPerSecond", row => row.Ours.RatioTo(row.Theirs, round => round.Gigabits), "Gbit/s"),
+        new("pingUs", row => row.Ours.RatioTo(row.Theirs, round => round.Stream.RoundTrip), "ping"),
+        new("pingUnderLoadUs", row => row.Ours.RatioTo(row.Theirs, round => round.Stream.LoadedRoundTrip), "beside the stream"));
+
     protected override string NameOf(IoBackend row) => IoBenchmark.Text(row);
 
     protected override IEnumerable<TcpSide> Start(IoBackend row, Action<string> say)
@@ -22,7 +28,11 @@ internal sealed class TcpBenchmark(IoOptions options, Action<string> progress, C
         say("starts and warms up");
         yield return Add("softswitch", offloads: true, network => new OwnIoSwitch(
             row, TcpTestbed.InputName, TcpTestbed.OutputName, network, _processors.Switch, Cancellation));
-        if (Options.OpenVSwitch is { } installation)
+        if (row == IoBackend.Kernel && Options.Bridge)
+        {
+            yield return Add("linuxBridge", offloads: true, network => new BridgeIoSwitch(TcpTestbed.InputName, TcpTestbed.OutputName, network));
+        }
+        else if (row != IoBackend.Kernel && Options.OpenVSwitch is { } installation)
         {
             string[] settings = row == IoBackend.Packet ? ["userspace-tso-enable=true"] : [];
             yield return Add("openVSwitch", offloads: row == IoBackend.Packet, network => new OvsIoSwitch(
@@ -31,7 +41,7 @@ internal sealed class TcpBenchmark(IoOptions options, Action<string> progress, C
 
         TcpSide Add(string name, bool offloads, Func<NetworkNamespace, IoSwitch> start)
         {
-            var testbed = new TcpTestbed(_processors.Hosts, offloads, Options.FrameLength);
+            var testbed = new TcpTestbed(row == IoBackend.Kernel ? null : _processors.Hosts, offloads, Options.FrameLength);
             return new TcpSide(name, testbed, _ => start(testbed.Switch));
         }
     }
@@ -47,11 +57,16 @@ internal sealed class TcpBenchmark(IoOptions options, Action<string> progress, C
         {
             _rows.Add(Result, $"{IoBenchmark.Text(row)}, {side.Name}", (IoBenchmark.Text(row), side), side.Interference);
         }
+        if (sides.Count > 1)
+        {
+            _ratios.Add((row, sides[0], sides[1]));
+        }
     }
 
     protected override void Report()
     {
         _rows.AddTo(Result, "tcp");
+        _ratios.AddTo(Result, "ratios", unlessEmpty: true);
         Result.Add("frame", Options.FrameLength);
         Result.Add("gigahertz", Machine.Gigahertz, 3);
     }

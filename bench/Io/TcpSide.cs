@@ -1,8 +1,6 @@
 using Softswitch.Bench.Sides;
-using Softswitch.Datapath.Ports;
 using Softswitch.Lab.Linux;
 using Softswitch.Lab.Measures;
-using Softswitch.OfAgent.Client;
 using Softswitch.Ports.Linux;
 
 namespace Softswitch.Bench.Io;
@@ -10,7 +8,10 @@ namespace Softswitch.Bench.Io;
 /// <summary>One stream through a switch.</summary>
 /// <param name="BytesPerPacket">Of what arrives at port 1: whether segments are whole.</param>
 /// <param name="CpuShare">Of a core.</param>
-internal sealed record TcpRound(double Gigabits, double BytesPerPacket, double CpuShare, Interference Interference) : IBenchRound;
+internal sealed record TcpRound(TcpStreamRate Stream, double BytesPerPacket, double CpuShare, Interference Interference) : IBenchRound
+{
+    public double Gigabits => Stream.BitsPerSecond / 1e9;
+}
 
 /// <summary>One switch between its hosts.</summary>
 internal sealed class TcpSide(string name, ITcpTestbed testbed, Func<ITcpTestbed, IoSwitch> start)
@@ -33,6 +34,8 @@ internal sealed class TcpSide(string name, ITcpTestbed testbed, Func<ITcpTestbed
         new(what, row => row.What, what),
         new("switch", row => row.Side.Name, "switch"),
         new("gigabitsPerSecond", row => Math.Round(row.Side.Median(round => round.Gigabits), 3), "Gbit/s", "0.00"),
+        new("pingUs", row => Math.Round(row.Side.Median(round => round.Stream.RoundTrip), 1), "ping µs", "0"),
+        new("pingUnderLoadUs", row => Math.Round(row.Side.Median(round => round.Stream.LoadedRoundTrip), 1), "beside the stream", "0"),
         new("bytesPerPacket", row => Math.Round(row.Side.Median(round => round.BytesPerPacket)), "bytes a packet", "0"),
         new("cpuShare", row => Math.Round(row.Side.Median(round => round.CpuShare), 3), "share of a core", "0.00"),
         new("rounds", row => row.Side.Each(round => round.Gigabits, 3)));
@@ -40,16 +43,16 @@ internal sealed class TcpSide(string name, ITcpTestbed testbed, Func<ITcpTestbed
     public void Measure(TimeSpan duration, CancellationToken cancellation) => Measure(() =>
     {
         var watch = new MachineWatch(Switch.ProcessId);
-        PortStatistics before = ReadInput();
+        (ulong Packets, ulong Bytes) before = Switch.ReadInput();
         long cpu = ProcessSchedule.Nanoseconds(Switch.ProcessId);
         long began = KernelClock.Nanoseconds;
-        double rate = Testbed.Measure(duration, cancellation);
+        TcpStreamRate stream = Testbed.Measure(duration, cancellation);
         double elapsed = KernelClock.Nanoseconds - began;
         cpu = ProcessSchedule.Nanoseconds(Switch.ProcessId) - cpu;
         Interference interference = watch.ReadProcesses();
-        PortStatistics after = ReadInput();
-        double packets = after.ReceivedPackets - before.ReceivedPackets;
-        return new TcpRound(rate / 1e9, packets > 0 ? (after.ReceivedBytes - before.ReceivedBytes) / packets : 0, cpu / elapsed, interference);
+        (ulong Packets, ulong Bytes) after = Switch.ReadInput();
+        double packets = after.Packets - before.Packets;
+        return new TcpRound(stream, packets > 0 ? (after.Bytes - before.Bytes) / packets : 0, cpu / elapsed, interference);
     });
 
     protected override void WarmUp(CancellationToken cancellation)
@@ -60,13 +63,5 @@ internal sealed class TcpSide(string name, ITcpTestbed testbed, Func<ITcpTestbed
             _ = Testbed.Measure(WarmUpTime, cancellation);
             cancellation.WaitHandle.WaitOne(Pause);
         }
-    }
-
-    private PortStatistics ReadInput()
-    {
-        Switch.Return();
-        return Switch.Client.TryReadPortStatistics(IoSwitch.Input, out List<PortStatistics> ports) && ports.Count == 1
-            ? ports[0]
-            : throw new CompareException("no port statistics");
     }
 }

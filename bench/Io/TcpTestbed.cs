@@ -1,3 +1,6 @@
+using System.Globalization;
+using System.Text.RegularExpressions;
+using Softswitch.Bench.Sides;
 using Softswitch.Lab;
 using Softswitch.Lab.Linux;
 using Softswitch.Ports.Linux.Netlink;
@@ -7,7 +10,7 @@ namespace Softswitch.Bench.Io;
 
 /// <summary>Two hosts, each on a veth to the namespace of a switch, with their offloads as they come; iperf3 between them.</summary>
 /// <remarks>Namespaces are held by descriptors: they go with the process. Threads: one.</remarks>
-internal sealed class TcpTestbed : ITcpTestbed
+internal sealed partial class TcpTestbed : ITcpTestbed
 {
     public const string InputName = "in";
     public const string OutputName = "out";
@@ -18,15 +21,18 @@ internal sealed class TcpTestbed : ITcpTestbed
     public const int MaxFrameLength = HeaderLength + ushort.MaxValue;
 
     private const int HeaderLength = 14;
+    private const int Pings = 500;
+
+    private static readonly TimeSpan s_patience = TimeSpan.FromMinutes(2);
 
     private readonly LabHost _client = LabHost.Numbered(1);
     private readonly LabHost _server = LabHost.Numbered(2);
-    private readonly int _hostProcessor;
+    private readonly int? _hostProcessor;
 
-    /// <param name="hostProcessor">The only one iperf3 may use.</param>
+    /// <param name="hostProcessor">The only one iperf3 may use; null for all.</param>
     /// <param name="offloads">Whether the hosts leave checksums and segments to their interfaces, as they do unless told otherwise.</param>
     /// <param name="frameLength">Bytes without FCS of the longest frame that all interfaces take.</param>
-    public TcpTestbed(int hostProcessor, bool offloads, int frameLength)
+    public TcpTestbed(int? hostProcessor, bool offloads, int frameLength)
     {
         _hostProcessor = hostProcessor;
         try
@@ -44,7 +50,14 @@ internal sealed class TcpTestbed : ITcpTestbed
     /// <summary>Where the switch's interfaces are.</summary>
     public NetworkNamespace Switch { get; } = NetworkNamespace.Create();
 
-    public double Measure(TimeSpan duration, CancellationToken cancellation) => TcpRate.Measure(_client, _server, duration, cancellation, _hostProcessor);
+    public TcpStreamRate Measure(TimeSpan duration, CancellationToken cancellation)
+    {
+        double roundTrip = ReadAverage(Ping("-i", "0.001", "-c", $"{Pings}"), cancellation);
+        string seconds = Math.Max(1, Math.Floor(duration.TotalSeconds)).ToString(CultureInfo.InvariantCulture);
+        RunningCommand beside = Ping("-i", "0.01", "-w", seconds);
+        double rate = TcpRate.Measure(_client, _server, duration, cancellation, _hostProcessor);
+        return new TcpStreamRate(rate, roundTrip, ReadAverage(beside, cancellation));
+    }
 
     public void Dispose()
     {
@@ -52,6 +65,22 @@ internal sealed class TcpTestbed : ITcpTestbed
         _server.Dispose();
         Switch.Dispose();
     }
+
+    private RunningCommand Ping(params string[] arguments) =>
+        RunningCommand.Start("ping", ["-q", "-n", .. arguments, $"{_server.IPAddress}"], network: _client.Network, processor: _hostProcessor);
+
+    private static double ReadAverage(RunningCommand ping, CancellationToken cancellation)
+    {
+        using (ping)
+        {
+            string said = ping.WaitForEnd(s_patience, () => cancellation.IsCancellationRequested).Output;
+            return RoundTrip().Match(said) is { Success: true } average ? double.Parse(average.Groups[1].ValueSpan, CultureInfo.InvariantCulture) * 1000
+                : throw new CompareException($"no ping was answered: {said.Trim().ReplaceLineEndings("; ")}");
+        }
+    }
+
+    [GeneratedRegex(@"= [\d.]+/([\d.]+)/")]
+    private static partial Regex RoundTrip();
 
     private void Connect(LabHost host, string nearName, bool offloads, int mtu)
     {

@@ -7,6 +7,8 @@ namespace Softswitch.Bench.Sides;
 /// <summary>How a switch takes packets from Linux interfaces.</summary>
 internal enum IoBackend
 {
+    /// <summary>Not at all: its flows are in the kernel.</summary>
+    Kernel,
     Packet,
     Xdp,
 }
@@ -55,7 +57,7 @@ internal abstract class IoSwitch : IDisposable
         (FlowMatch.Any with { Wildcards = FlowWildcards.All & ~FlowWildcards.InPort, InPort = from }, to);
 
     /// <exception cref="OfClientException">It refuses one.</exception>
-    public void Install(IEnumerable<(FlowMatch Match, ushort Output)> entries)
+    public virtual void Install(IEnumerable<(FlowMatch Match, ushort Output)> entries)
     {
         foreach ((FlowMatch match, ushort output) in entries)
         {
@@ -68,16 +70,22 @@ internal abstract class IoSwitch : IDisposable
     }
 
     /// <summary>Packets the switch itself counted as dropped since it began.</summary>
-    public (long Received, long Transmitted) ReadDrops()
+    public virtual (long Received, long Transmitted) ReadDrops()
+    {
+        PortStatistics input = Read(Input);
+        PortStatistics output = Read(Output);
+        return (Known(input.ReceiveDropped) + Known(input.ReceiveErrors), Known(output.TransmitDropped) + Known(output.TransmitErrors));
+    }
+
+    /// <summary>What port 1 received since it began.</summary>
+    public virtual (ulong Packets, ulong Bytes) ReadInput() => Read(Input) is var input ? (input.ReceivedPackets, input.ReceivedBytes) : default;
+
+    private PortStatistics Read(ushort number)
     {
         Return();
-        if (!Client.TryReadPortStatistics(PortNumber.None, out List<PortStatistics> ports))
-        {
-            throw new OfClientException($"{Client.Target}: no port statistics");
-        }
-        PortStatistics input = ports.Find(port => port.PortNumber == Input);
-        PortStatistics output = ports.Find(port => port.PortNumber == Output);
-        return (Known(input.ReceiveDropped) + Known(input.ReceiveErrors), Known(output.TransmitDropped) + Known(output.TransmitErrors));
+        return Client.TryReadPortStatistics(number, out List<PortStatistics> ports) && ports.Count == 1
+            ? ports[0]
+            : throw new OfClientException($"{Client.Target}: no port statistics");
     }
 
     // All ones is how OpenFlow 1.0 says that a counter is not there (§5.3.5).

@@ -66,7 +66,7 @@ internal sealed class GuestTestbed : ITcpTestbed
         boot.GetAwaiter().GetResult();
     }
 
-    public double Measure(TimeSpan duration, CancellationToken cancellation)
+    public TcpStreamRate Measure(TimeSpan duration, CancellationToken cancellation)
     {
         string seconds = Math.Max(1, Math.Ceiling(duration.TotalSeconds)).ToString(CultureInfo.InvariantCulture);
         try
@@ -74,7 +74,7 @@ internal sealed class GuestTestbed : ITcpTestbed
             CommandResult result = _client.Execute(duration + Patience, $"iperf3 -c {_server.IPAddress} -t {seconds} -f k -i 0 --connect-timeout 5000");
             cancellation.ThrowIfCancellationRequested();
             return result.ExitCode == 0 && TcpRate.Read(result.Output) is { } rate
-                ? rate
+                ? new TcpStreamRate(rate)
                 : throw new CompareException($"iperf3 between the guests failed: {result.Output.Trim().ReplaceLineEndings("; ")}");
         }
         catch (TestbedException e)
