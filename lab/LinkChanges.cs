@@ -66,6 +66,13 @@ internal static class LinkChanges
     public static void SetMaster(this NetlinkSocket links, string name, string bridge) =>
         links.Exchange(Change().Link(links.IndexOf(name)).Attribute(Rtnetlink.IFLA_MASTER, links.IndexOf(bridge)), $"RTM_NEWLINK {name} master {bridge}");
 
+    /// <summary>Has a bridge know that a station is behind one of its ports.</summary>
+    public static void AddStation(this NetlinkSocket links, string port, MacAddress address)
+    {
+        const ushort flags = Rtnetlink.NLM_F_REQUEST | Rtnetlink.NLM_F_ACK | Rtnetlink.NLM_F_CREATE;
+        links.Exchange(new NetlinkRequest(Rtnetlink.RTM_NEWNEIGH, flags).Station(links.IndexOf(port), ToBytes(address)), $"RTM_NEWNEIGH {address} behind {port}");
+    }
+
     /// <summary>Sets a link administratively up or down.</summary>
     public static void SetUp(this NetlinkSocket links, string name, bool up = true) =>
         links.Exchange(

@@ -27,11 +27,11 @@ internal sealed class BridgeIoSwitch : IoSwitch
         links.CreateBridge(Bridge);
         links.SetMaster(input, Bridge);
         links.SetMaster(output, Bridge);
+        links.AddStation(output, MeasuredFrame.Destination); // which sends nothing in a trial, and would never be learned
         links.SetUp(Bridge);
         links.AwaitUp(Bridge);
     }
 
-    // The kernel's.
     public override int ProcessId => 0;
 
     public override OfClient Client => throw new NotSupportedException("a bridge speaks no OpenFlow");

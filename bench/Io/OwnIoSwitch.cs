@@ -21,6 +21,7 @@ internal sealed class OwnIoSwitch : IoSwitch
     private readonly string _control;
     private readonly string _target;
     private readonly RunningCommand? _daemon;
+    private readonly bool _forwards = true;
     private OfClient? _client;
     private long _connectedAt;
 
@@ -29,7 +30,7 @@ internal sealed class OwnIoSwitch : IoSwitch
     /// <exception cref="OptionException">It does not start, and why.</exception>
     public OwnIoSwitch(IoBackend backend, string input, string output, NetworkNamespace network, int processor, CancellationToken cancellation)
         : this(PortOf(backend, input), PortOf(backend, output), network, processor, cancellation) =>
-        CountsInterfaceDrops = backend == IoBackend.Xdp;
+        (CountsInterfaceDrops, _forwards) = (backend == IoBackend.Xdp, backend != IoBackend.Kernel);
 
     /// <param name="input">Port 1, as behind <c>--port</c>.</param>
     /// <param name="output">Port 2.</param>
@@ -68,7 +69,7 @@ internal sealed class OwnIoSwitch : IoSwitch
         }
     }
 
-    public override int ProcessId => _daemon!.ProcessId;
+    public override int ProcessId => _forwards ? _daemon!.ProcessId : 0;
 
     public override OfClient Client => _client!;
 

@@ -23,6 +23,7 @@ internal abstract class IoSwitch : IDisposable
     /// <summary>How long a switch may take to start or to answer.</summary>
     protected static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
 
+    /// <summary>Of the process that forwards; 0 if the kernel does.</summary>
     public abstract int ProcessId { get; }
 
     public abstract OfClient Client { get; }

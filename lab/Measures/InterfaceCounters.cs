@@ -4,13 +4,8 @@ using Softswitch.Ports.Linux.Processes;
 namespace Softswitch.Lab.Measures;
 
 /// <summary>What the kernel counted on an interface.</summary>
-internal readonly record struct InterfaceCounters(long ReceiveDropped, long TransmitDropped)
+internal readonly record struct InterfaceCounters(long ReceivedBytes, long Received, long ReceiveDropped, long TransmitDropped)
 {
-    /// <summary>Packets received.</summary>
-    public long Received { get; private init; }
-
-    public long ReceivedBytes { get; private init; }
-
     /// <summary>The counters of an interface of a network namespace; zero if there is none of this name.</summary>
     public static InterfaceCounters Read(NetworkNamespace network, string name) =>
         Parse(network.Run(() => File.ReadAllText("/proc/thread-self/net/dev")), name);
@@ -25,7 +20,7 @@ internal readonly record struct InterfaceCounters(long ReceiveDropped, long Tran
             {
                 // Receive: bytes packets errs drop fifo frame compressed multicast; transmit: bytes packets errs drop ...
                 long[] fields = [.. line[(colon + 1)..].Split(' ', StringSplitOptions.RemoveEmptyEntries).Select(field => long.Parse(field, CultureInfo.InvariantCulture))];
-                return new InterfaceCounters(fields[3], fields[11]) { Received = fields[1], ReceivedBytes = fields[0] };
+                return new InterfaceCounters(fields[0], fields[1], fields[3], fields[11]);
             }
         }
         return default;

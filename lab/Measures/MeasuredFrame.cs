@@ -24,6 +24,9 @@ internal static class MeasuredFrame
     internal const int SequenceOffset = 44;
     internal const int StampOffset = 52;
 
+    /// <summary>Of all frames.</summary>
+    internal static readonly MacAddress Destination = new(0x0200_0000_0002);
+
     private const int IpOffset = 14;
     private const int IpLength = 20;
     private const int UdpOffset = IpOffset + IpLength;
@@ -32,7 +35,7 @@ internal static class MeasuredFrame
     internal static byte[] Template(int length)
     {
         byte[] frame = new byte[length];
-        new MacAddress(0x0200_0000_0002).CopyTo(frame);
+        Destination.CopyTo(frame);
         new MacAddress(0x0200_0000_0001).CopyTo(frame.AsSpan(MacAddress.Size));
         BinaryPrimitives.WriteUInt16BigEndian(frame.AsSpan(12), EtherType.Ipv4);
         Span<byte> ip = frame.AsSpan(IpOffset, IpLength);

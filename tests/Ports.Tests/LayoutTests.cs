@@ -80,6 +80,8 @@ public sealed class LayoutTests
     [InlineData("Linux.Ebpf.BpfInstruction", 8, "Code 0, Offset 2, Immediate 4", "struct bpf_insn, linux/bpf.h")]
     [InlineData("Linux.Ebpf.Bpf+MapCreation", 24, "Type 0, KeySize 4, ValueSize 8, MaxEntries 12, Flags 16, InnerMap 20", "union bpf_attr, linux/bpf.h")]
     [InlineData("Linux.Ebpf.Bpf+MapUpdate", 32, "Map 0, Key 8, Value 16, Flags 24", "union bpf_attr, linux/bpf.h")]
+    [InlineData("Linux.Ebpf.Bpf+BatchRequest", 56,
+        "Batch 0, NextBatch 8, Keys 16, Values 24, Count 32, Map 36, ElementFlags 40, Flags 48", "union bpf_attr, linux/bpf.h")]
     [InlineData("Linux.Ebpf.Bpf+ProgramLoad", 72,
         "Type 0, InstructionCount 4, Instructions 8, License 16, LogLevel 24, LogSize 28, Log 32, Flags 44, ExpectedAttachType 68",
         "union bpf_attr, linux/bpf.h")]

@@ -41,7 +41,7 @@ public sealed class IoTrialTests
                 lo:       0       0    0    0    0     0          0         0        0       0    0    0    0     0       0          0
                 in: 1000       10    1    7    0     0          0         0     2000      20    2    9    0     0       0          0
             """;
-        Assert.Equal(new InterfaceCounters(ReceiveDropped: 7, TransmitDropped: 9), InterfaceCounters.Parse(text, "in"));
+        Assert.Equal(new InterfaceCounters(ReceivedBytes: 1000, Received: 10, ReceiveDropped: 7, TransmitDropped: 9), InterfaceCounters.Parse(text, "in"));
         Assert.Equal(default, InterfaceCounters.Parse(text, "out"));
     }
 

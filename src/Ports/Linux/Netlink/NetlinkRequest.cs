@@ -75,6 +75,17 @@ internal sealed class NetlinkRequest
         return Attribute(Rtnetlink.NDA_DST, MemoryMarshal.AsBytes(new ReadOnlySpan<Be32>(in address)));
     }
 
+    /// <summary>struct ndmsg for a station behind a port of a bridge, for ever.</summary>
+    public NetlinkRequest Station(int port, ReadOnlySpan<byte> address)
+    {
+        _bytes[_length] = Rtnetlink.AF_BRIDGE;
+        Write(_length + 4, port);
+        _bytes[_length + 8] = Rtnetlink.NUD_NOARP;
+        _bytes[_length + 10] = Rtnetlink.NTF_MASTER;
+        _length += Rtnetlink.NeighbourSize;
+        return Attribute(Rtnetlink.NDA_LLADDR, address);
+    }
+
     /// <summary>struct rtmsg for a route of the main table by way of a gateway.</summary>
     /// <param name="prefixLength">0 for the default route.</param>
     public NetlinkRequest RouteBy(Be32 network, byte prefixLength, Be32 gateway)

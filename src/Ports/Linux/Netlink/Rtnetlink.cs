@@ -93,6 +93,9 @@ internal static class Rtnetlink
     public const ushort NDA_DST = 1;
     public const ushort NDA_LLADDR = 2;
     public const byte NTF_USE = 1;
+    public const byte NTF_MASTER = 4;
+    public const byte NUD_NOARP = 0x40;
+    public const byte AF_BRIDGE = 7;
 
     // of a queueing discipline: tcm_parent, rta_type, and the type nested in that
     public const uint TC_H_ROOT = 0xffffffff;
