@@ -64,8 +64,9 @@ internal sealed class FrameGenerator : IDisposable
         try
         {
             byte[] log = new byte[1 << 16];
-            program = BpfMemory.CheckLoaded(Bpf.LoadXdp(GeneratorProgram.Assemble(memory.Map, egress.Index, flows), log), log);
-            return new FrameGenerator(MeasuredFrame.Template(frameLength), memory, program, Register(program));
+            byte[] template = MeasuredFrame.Template(frameLength);
+            program = BpfMemory.CheckLoaded(Bpf.LoadXdp(GeneratorProgram.Assemble(memory.Map, egress.Index, flows, template), log), log);
+            return new FrameGenerator(template, memory, program, Register(program));
         }
         catch
         {

@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using Softswitch.Ports.Linux.Ebpf;
 using static Softswitch.Ports.Linux.Ebpf.BpfCondition;
 using static Softswitch.Ports.Linux.Ebpf.BpfOperation;
@@ -30,7 +31,8 @@ internal static class GeneratorProgram
 
     /// <param name="memory">Of <see cref="MemoryBytes"/>.</param>
     /// <param name="egress">Index of the interface that sends the frames.</param>
-    public static BpfInstruction[] Assemble(int memory, int egress, int flows)
+    /// <param name="template">A frame, for what all have in common.</param>
+    public static BpfInstruction[] Assemble(int memory, int egress, int flows, ReadOnlySpan<byte> template)
     {
         const BpfRegister state = R9;
         const BpfRegister packet = R7;
@@ -69,7 +71,12 @@ internal static class GeneratorProgram
         code.Do(Add, R1, R3);
         code.Store(Bytes8, state, Due, R1);
 
-        // The frame's fields. Frames come back as they were left, so all of them are written each time.
+        // The frame's headers and fields. Frames come back as they were left, also by a switch that rewrote them in the kernel, so all are written each time.
+        for (int at = 0; at < MeasuredFrame.EpochOffset; at += sizeof(ushort))
+        {
+            code.Move(R3, MemoryMarshal.Read<ushort>(template[at..]));
+            code.Store(Bytes2, packet, at, R3);
+        }
         code.Store(Bytes8, packet, MeasuredFrame.SequenceOffset, R2);
         code.Store(Bytes8, packet, MeasuredFrame.StampOffset, now);
         code.Load(Bytes8, R3, state, Epoch);
