@@ -52,9 +52,10 @@ internal sealed partial class TcpTestbed : ITcpTestbed
 
     public TcpStreamRate Measure(TimeSpan duration, CancellationToken cancellation)
     {
-        double roundTrip = ReadAverage(Ping("-i", "0.001", "-c", $"{Pings}"), cancellation);
+        using RunningCommand before = Ping("-i", "0.001", "-c", $"{Pings}");
+        double roundTrip = ReadAverage(before, cancellation);
         string seconds = Math.Max(1, Math.Floor(duration.TotalSeconds)).ToString(CultureInfo.InvariantCulture);
-        RunningCommand beside = Ping("-i", "0.01", "-w", seconds);
+        using RunningCommand beside = Ping("-i", "0.01", "-w", seconds);
         double rate = TcpRate.Measure(_client, _server, duration, cancellation, _hostProcessor);
         return new TcpStreamRate(rate, roundTrip, ReadAverage(beside, cancellation));
     }
@@ -71,12 +72,9 @@ internal sealed partial class TcpTestbed : ITcpTestbed
 
     private static double ReadAverage(RunningCommand ping, CancellationToken cancellation)
     {
-        using (ping)
-        {
-            string said = ping.WaitForEnd(s_patience, () => cancellation.IsCancellationRequested).Output;
-            return RoundTrip().Match(said) is { Success: true } average ? double.Parse(average.Groups[1].ValueSpan, CultureInfo.InvariantCulture) * 1000
-                : throw new CompareException($"no ping was answered: {said.Trim().ReplaceLineEndings("; ")}");
-        }
+        string said = ping.WaitForEnd(s_patience, () => cancellation.IsCancellationRequested).Output;
+        return RoundTrip().Match(said) is { Success: true } average ? double.Parse(average.Groups[1].ValueSpan, CultureInfo.InvariantCulture) * 1000
+            : throw new CompareException($"no ping was answered: {said.Trim().ReplaceLineEndings("; ")}");
     }
 
     [GeneratedRegex(@"= [\d.]+/([\d.]+)/")]

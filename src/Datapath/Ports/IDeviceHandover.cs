@@ -21,7 +21,7 @@ internal interface IDeviceHandover
     /// <exception cref="NotSupportedException">The device cannot be given away as it is set up or at present; the message says why.</exception>
     DeviceOffer Offer() => DeviceOffer.Anew;
 
-    /// <summary>The present owner, workers stopped: writes where rings and files stand and what was counted, as <see cref="Adopt"/> reads it. Changes nothing.</summary>
+    /// <summary>The present owner, workers stopped: writes where rings and files stand and what was counted, as <see cref="Adopt"/> reads it. It stands so until <see cref="Resume"/> or <see cref="Yield"/>.</summary>
     void SaveState(BinaryWriter state)
     {
     }

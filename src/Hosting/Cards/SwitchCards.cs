@@ -24,6 +24,7 @@ internal sealed class SwitchCards : IDisposable
     private readonly CardSet _cards;
     private readonly List<DrivenCard> _driven = [];
     private readonly Lazy<KernelOffloadPorts> _kernel; // made for the first port that wants it; what the kernel refuses once it is not asked for again
+    private bool _isAttached; // under the control lock
     private bool _isClosed;
 
     /// <param name="control">Whose flows the cards are to hold.</param>
@@ -31,7 +32,7 @@ internal sealed class SwitchCards : IDisposable
     {
         _control = control;
         _cards = new CardSet((spec, firstInterface) => EmulatedCardHardware.Create(spec, firstInterface, control.Frames));
-        _kernel = new Lazy<KernelOffloadPorts>(NewKernel);
+        _kernel = new Lazy<KernelOffloadPorts>(() => new KernelOffloadPorts(control.Flows.Entries.Store.Capacity));
     }
 
     /// <summary>Opens the cards: each holds the reserved rows then.</summary>
@@ -58,7 +59,13 @@ internal sealed class SwitchCards : IDisposable
             return _cards.OpenPort(number, spec, out beside);
         }
         beside = null;
-        return offer == null ? PortFactory.OpenOffloaded(spec, number, _control.Frames, OpenKernel) : PortFactory.TakeOffloaded(spec, number, OpenKernel, offer);
+        IPortDevice device = offer == null ? PortFactory.OpenOffloaded(spec, number, _control.Frames, OpenKernel)
+            : PortFactory.TakeOffloaded(spec, number, OpenKernel, offer);
+        if (device is KernelOffloadPort)
+        {
+            Attach(_kernel.Value);
+        }
+        return device;
     }
 
     /// <summary>The ports are there: from here on the cards forward what they can.</summary>
@@ -96,7 +103,7 @@ internal sealed class SwitchCards : IDisposable
     public IReadOnlyList<string> Locate(uint id)
     {
         IEnumerable<string> lines = _driven.Select(driven => $"card {driven.Card.Name}: {TextOf(driven.Offload.Describe(id))}");
-        return !_kernel.IsValueCreated ? [.. lines]
+        return !_isAttached ? [.. lines]
             : [.. lines, $"kernel: {(_kernel.Value.ReasonOf(id) is string reason ? $"gives its packets to the switch: {reason}" : "forwards its packets")}"];
     }
 
@@ -144,14 +151,17 @@ internal sealed class SwitchCards : IDisposable
         }
     }
 
-    private KernelOffloadPorts NewKernel()
+    /// <summary>Tells the kernel of the flows, once there is a port for which that is of use; the switch does not have the port yet.</summary>
+    private void Attach(KernelOffloadPorts kernel)
     {
-        KernelOffloadPorts kernel = new(_control.Flows.Entries.Store.Capacity);
         using (_control.Enter())
         {
-            _control.Flows.Offloads.Attach(kernel.Offload);
+            if (!_isAttached)
+            {
+                _isAttached = true;
+                _control.Flows.Offloads.Attach(kernel.Offload);
+            }
         }
-        return kernel;
     }
 
     private static string TextOf(OffloadedFlow? flow)

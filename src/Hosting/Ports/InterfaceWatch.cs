@@ -166,7 +166,7 @@ internal sealed class InterfaceWatch : IDisposable
             }
             catch (OptionException e) when (spec.Kind == PortKind.Interface)
             {
-                HostLog.PortTrouble(_log, $"{e.Message}; until then by AF_PACKET");
+                HostLog.PortTrouble(_log, $"{e.Message}; until then as packet:{spec.Target}");
                 port.FramesTaken = 0;
                 return spec.AsPacket();
             }

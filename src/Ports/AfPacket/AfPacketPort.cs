@@ -43,7 +43,7 @@ namespace Softswitch.Ports.AfPacket;
 /// interface that is down stays down until <see cref="SetAdministrativeState"/>, and is put back on dispose. Handed over, sockets,
 /// rings and lock are the
 /// other process's as they are: the kernel fills the ring meanwhile, and the membership ends with the last descriptor.
-/// The local stack of the host still sees every frame the interface receives: a switch port should carry no addresses.
+/// The local stack of the host still sees every frame the interface receives, unless flows are in the kernel: a switch port should carry no addresses.
 /// </para>
 /// <para>References: packet(7); Documentation/networking/packet_mmap.rst; net/packet/af_packet.c.</para>
 /// </remarks>

@@ -44,11 +44,11 @@ internal sealed unsafe class KernelFlowOffload(OffloadTables tables) : IFlowOffl
     public void RemovePort(ushort number, int slot) => _slots.TryRemove(new KeyValuePair<ushort, int>(number, slot));
 
     /// <summary>Has a port give all packets to the software for some ticks of 0.1 s. Returns when it is so.</summary>
-    /// <param name="ticks">0 for no longer, <see cref="int.MaxValue"/> for ever.</param>
+    /// <param name="ticks">The first may be over at once; <see cref="int.MaxValue"/> for ever.</param>
     public void Hold(int slot, int ticks)
     {
         _held[slot] = ticks;
-        Release(passed: 0);
+        Serve();
         tables.WaitForPrograms();
     }
 
@@ -161,7 +161,7 @@ internal sealed unsafe class KernelFlowOffload(OffloadTables tables) : IFlowOffl
             Volatile.Write(ref tables.Head->Tick, _clock.Tick);
             if (_held.Count > 0)
             {
-                Release(passed: 1);
+                Release();
             }
         }
         int retries = Math.Min(Retries, _waiting.Count);
@@ -211,12 +211,12 @@ internal sealed unsafe class KernelFlowOffload(OffloadTables tables) : IFlowOffl
     }
 
     /// <summary>Has ports look packets up again that were held for long enough.</summary>
-    private void Release(int passed)
+    private void Release()
     {
-        foreach ((int slot, int left) in _held.ToArray())
+        foreach ((int slot, int left) in _held.Where(held => held.Value < int.MaxValue).ToArray())
         {
-            _held[slot] = left == int.MaxValue ? left : left - passed;
-            if (_held[slot] <= 0)
+            _held[slot] = left - 1;
+            if (left <= 1)
             {
                 _held.Remove(slot);
             }

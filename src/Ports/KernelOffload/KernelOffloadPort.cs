@@ -100,15 +100,16 @@ internal sealed unsafe class KernelOffloadPort(KernelOffloadPorts owner, int slo
         software.SaveState(state);
     }
 
+    /// <summary>Packets that wait in the rings by now are sent before later ones overtake them.</summary>
     public void Resume()
     {
-        owner.Hold(slot, ticks: 0);
+        owner.Hold(slot, TicksToCatchUp);
         software.Resume();
     }
 
     public void Yield() => software.Yield();
 
-    /// <summary>Packets that waited in the rings meanwhile are sent before later ones overtake them.</summary>
+    /// <summary>As above.</summary>
     public void Adopt(BinaryReader state)
     {
         software.Adopt(state);

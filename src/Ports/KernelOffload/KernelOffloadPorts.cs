@@ -32,15 +32,16 @@ internal sealed unsafe class KernelOffloadPorts : IDisposable
     /// <summary>Opens an interface of the calling thread's network namespace. All of its packets go to the software until the switch has the port.</summary>
     /// <param name="port">What errors call the port.</param>
     /// <param name="number">The number the port will have.</param>
+    /// <param name="reason">Why no other backend was chosen, for its line; empty if it was asked for.</param>
     /// <exception cref="PortException">The interface does not exist, is not Ethernet, is taken, or the system refuses.</exception>
-    public KernelOffloadPort Open(string port, ushort number, string interfaceName, AfPacketOptions rings)
+    public KernelOffloadPort Open(string port, ushort number, string interfaceName, AfPacketOptions rings, string reason = "")
     {
         PuntDevice? punt = null;
         AfPacketPort? software = null;
         int slot = TakeSlot(port);
         try
         {
-            software = AfPacketPort.Open(port, interfaceName, rings with { Source = index => (punt = PuntDevice.Open(port, index)).Source });
+            software = AfPacketPort.Open(port, interfaceName, rings with { Source = index => (punt = PuntDevice.Open(port, index)).Source }, reason);
             *Tables.Port(slot) = new PortLine { Number = number, Punt = (uint)punt!.Source.InterfaceIndex };
             _offload.AddPort(number, slot);
             KernelOffloadPort opened = new(this, slot, number, punt, software);

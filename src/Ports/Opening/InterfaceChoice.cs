@@ -36,33 +36,32 @@ internal static class InterfaceChoice
 
     /// <summary>The same of an interface of the calling thread's network namespace.</summary>
     /// <exception cref="PortException">There is no such interface.</exception>
-    public static bool IsForXdp(string port, string name)
+    public static bool IsForXdp(string port, string name, out string reason)
     {
         using LinuxInterface device = LinuxInterface.Open(port, name);
-        return IsForXdp(device, out _);
+        return IsForXdp(device, out reason);
     }
 
     /// <summary>Opens an interface of the calling thread's network namespace.</summary>
     /// <exception cref="PortException">Neither backend takes it.</exception>
-    public static IPortDevice Open(string port, string name, FramePool pool, AfXdpOptions options, AfPacketOptions rings)
-    {
-        string reason;
-        using (LinuxInterface device = LinuxInterface.Open(port, name))
-        {
-            if (IsForXdp(device, out reason))
-            {
-                return OpenXdpOrPacket(port, name, pool, options, rings);
-            }
-        }
-        return AfPacketPort.Open(port, name, rings, reason);
-    }
+    public static IPortDevice Open(string port, string name, FramePool pool, AfXdpOptions options, AfPacketOptions rings) =>
+        IsForXdp(port, name, out string reason) ? OpenXdpOrPacket(port, name, pool, options, rings) : AfPacketPort.Open(port, name, rings, reason);
 
     /// <summary>By AF_XDP in native mode; where that is refused, or would cut the host off, by AF_PACKET with the reason.</summary>
-    public static IPortDevice OpenXdpOrPacket(string port, string name, FramePool pool, AfXdpOptions options, AfPacketOptions rings)
+    public static IPortDevice OpenXdpOrPacket(string port, string name, FramePool pool, AfXdpOptions options, AfPacketOptions rings) =>
+        TryOpenXdp(port, name, pool, options, out string reason) ?? AfPacketPort.Open(port, name, rings, reason);
+
+    /// <summary>By AF_XDP in native mode.</summary>
+    /// <param name="reason">Why not, where it is refused or would cut the host off.</param>
+    /// <returns>Null if it is not.</returns>
+    /// <exception cref="PortException">The interface cannot be had, by whatever backend.</exception>
+    public static IPortDevice? TryOpenXdp(string port, string name, FramePool pool, AfXdpOptions options, out string reason)
     {
+        reason = string.Empty;
         if (HasAddress(port, name))
         {
-            return AfPacketPort.Open(port, name, rings, "no AF_XDP: it has an address, and AF_XDP leaves the host none of its packets");
+            reason = "no AF_XDP: it has an address, and AF_XDP leaves the host none of its packets";
+            return null;
         }
         try
         {
@@ -70,7 +69,8 @@ internal static class InterfaceChoice
         }
         catch (PortException e) when (e.InnerException is PortException refusal) // the others are about the interface, not about AF_XDP
         {
-            return AfPacketPort.Open(port, name, rings, $"no AF_XDP: {refusal.Message.Replace($"{port}: ", string.Empty, StringComparison.Ordinal)}");
+            reason = $"no AF_XDP: {refusal.Message.Replace($"{port}: ", string.Empty, StringComparison.Ordinal)}";
+            return null;
         }
     }
 

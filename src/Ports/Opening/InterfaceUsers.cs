@@ -27,8 +27,8 @@ internal static class InterfaceUsers
         {
             using NetlinkSocket netlink = NetlinkSocket.Open();
             bool isTaken = device is AfXdpPort or KernelOffloadPort;
-            string none = $"gets none of its packets any more ({(device is AfXdpPort ? "AF_XDP" : "offload=on")})";
-            (string? bridge, string? address) = Find(netlink, index);
+            string none = $"gets none of its packets any more ({(device is AfXdpPort ? "AF_XDP" : "its flows are in the kernel; offload=off leaves them to both")})";
+            (string? bridge, string? address, string? above) = Find(netlink, index);
             if (bridge != null)
             {
                 lines.Add($"it is a port of {bridge}, which {(isTaken ? none : "forwards its packets as well")}");
@@ -36,6 +36,10 @@ internal static class InterfaceUsers
             if (!spec.Options.ContainsKey(UnderlayAddress) && address != null)
             {
                 lines.Add($"it has the address {address}: the host {(isTaken ? none : "takes its packets as well, and answers")}");
+            }
+            if (above != null && isTaken)
+            {
+                lines.Add($"{above} is on it, and {none}");
             }
         }
         catch (SystemCallException)
@@ -46,7 +50,7 @@ internal static class InterfaceUsers
     }
 
     /// <summary>Who else has the interface, such as <c>it has the address 10.0.0.1</c>; null if nobody has.</summary>
-    /// <exception cref="PortException">There is no such interface, or the system refuses to say.</exception>
+    /// <exception cref="PortException">There is no such interface.</exception>
     public static string? Find(string port, string name)
     {
         using LinuxInterface device = LinuxInterface.Open(port, name);
@@ -55,20 +59,23 @@ internal static class InterfaceUsers
             using NetlinkSocket netlink = NetlinkSocket.Open();
             return Find(netlink, device.Index) switch
             {
-                ({ } bridge, _) => $"it is a port of {bridge}",
-                (_, { } address) => $"it has the address {address}",
+                ({ } bridge, _, _) => $"it is a port of {bridge}",
+                (_, { } address, _) => $"it has the address {address}",
+                (_, _, { } above) => $"{above} is on it",
                 _ => null,
             };
         }
         catch (SystemCallException e)
         {
-            throw new PortException($"{port}: {e.Message}", e);
+            return $"who uses it is not known ({e.Message})";
         }
     }
 
-    private static (string? Bridge, string? Address) Find(NetlinkSocket netlink, int index)
+    private static (string? Bridge, string? Address, string? Above) Find(NetlinkSocket netlink, int index)
     {
-        string? bridge = netlink.FindLink(index) is { Master: > 0 and int master } ? netlink.FindLink(master)?.Name : null;
-        return (bridge, netlink.FindAddresses(index) is [var first, ..] ? $"{first}" : null);
+        IReadOnlyList<Link> links = netlink.ListLinks();
+        int master = links.FirstOrDefault(link => link.Index == index)?.Master ?? 0;
+        string? NameOf(Func<Link, bool> isWanted) => links.FirstOrDefault(isWanted)?.Name;
+        return (NameOf(link => link.Index == master), netlink.FindAddresses(index) is [var first, ..] ? $"{first}" : null, NameOf(link => link.Below == index));
     }
 }

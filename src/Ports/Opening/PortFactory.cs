@@ -70,9 +70,11 @@ internal static class PortFactory
         ArgumentNullException.ThrowIfNull(open);
         string port = $"port '{spec.Text}'";
         AfPacketOptions rings = ReadRingOptions(spec, port);
-        if (!spec.MustBeOffloaded && spec.Kind == PortKind.Interface && InterfaceChoice.IsForXdp(port, spec.Target))
+        string noXdp = string.Empty;
+        if (!spec.MustBeOffloaded && spec.Kind == PortKind.Interface && InterfaceChoice.IsForXdp(port, spec.Target, out _)
+            && InterfaceChoice.TryOpenXdp(port, spec.Target, pool, ReadXdpOptions(spec, port), out noXdp) is { } xdp)
         {
-            return Open(spec, pool);
+            return xdp;
         }
         string reason;
         if (!spec.MustBeOffloaded && InterfaceUsers.Find(port, spec.Target) is string user)
@@ -83,7 +85,7 @@ internal static class PortFactory
         {
             try
             {
-                return open().Open(port, number, spec.Target, rings);
+                return open().Open(port, number, spec.Target, rings, noXdp);
             }
             catch (PortException e)
             {
@@ -94,7 +96,8 @@ internal static class PortFactory
                 }
             }
         }
-        return AfPacketPort.Open(port, spec.Target, rings, $"no flows in the kernel: {reason}"); // says so, too, if it is the interface that cannot be had
+        string both = noXdp.Length > 0 ? $"{noXdp}; " : string.Empty;
+        return AfPacketPort.Open(port, spec.Target, rings, $"{both}no flows in the kernel: {reason}"); // says so, too, if it is the interface that cannot be had
     }
 
     /// <summary>As <see cref="Take"/>, of a port whose flows are in the kernel.</summary>
@@ -139,7 +142,7 @@ internal static class PortFactory
             {
                 _ = Libc.close(descriptor);
             }
-            throw e is PortException ? e : new PortException($"{port}: it cannot be taken over: {e.Message}", e);
+            throw e is PortException && e.Message.StartsWith(port, StringComparison.Ordinal) ? e : new PortException($"{port}: it cannot be taken over: {e.Message}", e);
         }
     }
 

@@ -3,7 +3,7 @@ using Softswitch.Testing;
 
 namespace Softswitch.EndToEnd.Tests.Ports;
 
-/// <summary>Ports with <c>offload=on</c>, as hosts and tools see them.</summary>
+/// <summary>Ports whose flows are in the kernel, as hosts and tools see them.</summary>
 [Trait("Ring", "peers")]
 public sealed class KernelOffloadTests : WithControlSocket
 {
@@ -70,7 +70,7 @@ public sealed class KernelOffloadTests : WithControlSocket
             lab.ConnectHosts1And2();
             Assert.Equal(3, lab.Ping(1, 2));
             Assert.Equal(0, CabledHosts.Ping(lab.Host(1), "10.0.0.3", 1));
-            Assert.Contains("offload=on", running.Error, StringComparison.Ordinal); // that the host gets none of its packets
+            Assert.Contains("offload=off", running.Error, StringComparison.Ordinal); // that the host gets none of its packets
             SwitchProgram.Terminate(running, "KILL");
             running.WaitForEnd(SwitchProgram.Patience);
         }
@@ -119,17 +119,19 @@ public sealed class KernelOffloadTests : WithControlSocket
     public void It_is_on_by_itself_but_where_others_use_the_interface_or_it_is_forbidden()
     {
         Needs.Namespaces();
-        using var lab = new CabledHosts(hosts: 4);
+        using var lab = new CabledHosts(hosts: 5);
         lab.Inside.Execute("ip", "address", "add", "10.0.0.3/24", "dev", "s3").Checked();
         lab.Inside.Execute("ip", "link", "add", "br0", "type", "bridge").Checked();
         lab.Inside.Execute("ip", "link", "set", "s4", "master", "br0").Checked();
+        lab.Inside.Execute("ip", "link", "add", "link", "s5", "name", "above", "type", "macvlan").Checked();
         using HostedSwitch running = lab.StartRun(
-            "--port", "1=s1", "--port", "2=packet:s2,offload=off", "--port", "3=packet:s3", "--port", "4=s4", "--listen", CabledHosts.Listen);
+            "--port", "1=s1", "--port", "2=packet:s2,offload=off", "--port", "3=packet:s3", "--port", "4=s4", "--port", "5=s5", "--listen", CabledHosts.Listen);
         Assert.Contains("port 1: s1: flows in the kernel, other packets by AF_PACKET: rings", running.Output, StringComparison.Ordinal);
         Assert.Contains("port 2: s2: AF_PACKET: rings", running.Output, StringComparison.Ordinal);
         Assert.Contains(
             "port 3: s3: AF_PACKET: no flows in the kernel: it has the address 10.0.0.3, and the host would get none of its packets; rings", running.Output, StringComparison.Ordinal);
         Assert.Contains("port 4: s4: AF_PACKET: no flows in the kernel: it is a port of br0, and", running.Output, StringComparison.Ordinal);
+        Assert.Contains("port 5: s5: AF_PACKET: no flows in the kernel: above is on it, and", running.Output, StringComparison.Ordinal);
     }
 
     [Fact]

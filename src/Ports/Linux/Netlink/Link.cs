@@ -39,6 +39,7 @@ internal enum OperationalState : byte
 /// <param name="Index">Its identity within the namespace; names may change.</param>
 /// <param name="Mtu">Bytes of layer-3 payload.</param>
 /// <param name="Master">The index of the bridge, bond or the like that it is a port of; 0 for none.</param>
+/// <param name="Below">The index of the interface that it stands on, as a VLAN's device does; 0 for none. The other end of a veth is not below it.</param>
 internal sealed record Link(
     int Index,
     string Name,
@@ -47,4 +48,5 @@ internal sealed record Link(
     MacAddress HardwareAddress,
     OperationalState State,
     bool Carrier,
-    int Master = 0);
+    int Master = 0,
+    int Below = 0);

@@ -41,9 +41,16 @@ internal static class NetlinkReader
         var flags = (LinkFlags)MemoryMarshal.Read<uint>(body[8..]);
         var link = new Link(
             MemoryMarshal.Read<int>(body[4..]), string.Empty, flags, 0, default, OperationalState.Unknown, (flags & LinkFlags.LowerUp) != 0);
+        bool standsOnIt = true;
         ReadOnlySpan<byte> rest = body[Rtnetlink.LinkSize..];
         while (TryNextAttribute(ref rest, out ushort type, out ReadOnlySpan<byte> value))
         {
+            standsOnIt &= type switch
+            {
+                Rtnetlink.IFLA_LINK_NETNSID => false, // an index of another namespace
+                Rtnetlink.IFLA_LINKINFO => !FindAttribute(value, Rtnetlink.IFLA_INFO_KIND, out ReadOnlySpan<byte> kind) || !kind.StartsWith("veth"u8),
+                _ => true,
+            };
             link = type switch
             {
                 Rtnetlink.IFLA_IFNAME => link with { Name = Encoding.UTF8.GetString(value).TrimEnd('\0') },
@@ -51,11 +58,12 @@ internal static class NetlinkReader
                 Rtnetlink.IFLA_ADDRESS when value.Length >= MacAddress.Size => link with { HardwareAddress = new MacAddress(value) },
                 Rtnetlink.IFLA_OPERSTATE when value.Length >= 1 => link with { State = (OperationalState)value[0] },
                 Rtnetlink.IFLA_MASTER when value.Length >= 4 => link with { Master = MemoryMarshal.Read<int>(value) },
+                Rtnetlink.IFLA_LINK when value.Length >= 4 => link with { Below = MemoryMarshal.Read<int>(value) },
                 Rtnetlink.IFLA_CARRIER when value.Length >= 1 => link with { Carrier = value[0] != 0 },
                 _ => link,
             };
         }
-        return link;
+        return standsOnIt ? link : link with { Below = 0 };
     }
 
     /// <summary>tx_dropped of the link that the body of an RTM_NEWLINK describes; null if it is not there.</summary>

@@ -53,6 +53,7 @@ internal static class Rtnetlink
     public const ushort IFLA_ADDRESS = 1;
     public const ushort IFLA_IFNAME = 3;
     public const ushort IFLA_MTU = 4;
+    public const ushort IFLA_LINK = 5;
     public const ushort IFLA_OPERSTATE = 16;
     public const ushort IFLA_LINKINFO = 18;
     public const ushort IFLA_STATS64 = 23;
@@ -62,6 +63,7 @@ internal static class Rtnetlink
     public const ushort IFLA_NUM_RX_QUEUES = 32;
     public const ushort IFLA_MASTER = 10;
     public const ushort IFLA_CARRIER = 33;
+    public const ushort IFLA_LINK_NETNSID = 37;
     public const ushort TypeMask = 0x3fff;
 
     public const ushort IFLA_INFO_KIND = 1;
