@@ -164,7 +164,8 @@ public sealed class SwitchTraceTests : IDisposable
         {
             packets.AreOver = true;
         }
-        Assert.Equal(packets.Taken, Eventually.Result(trace).Count);
+        IReadOnlyList<TraceReport> reports = Eventually.Result(trace); // takes packets until it is over
+        Assert.Equal(packets.Taken, reports.Count);
     }
 
     [Fact]
