@@ -48,7 +48,11 @@ internal sealed class BridgeIoSwitch : IoSwitch
 
     public override (long Received, long Transmitted) ReadDrops() => default;
 
-    public override (ulong Packets, ulong Bytes) ReadInput() => InterfaceCounters.Read(_network, _input) is var counters ? ((ulong)counters.Received, (ulong)counters.ReceivedBytes) : default;
+    public override (ulong Packets, ulong Bytes) ReadInput()
+    {
+        InterfaceCounters counters = InterfaceCounters.Read(_network, _input);
+        return ((ulong)counters.Received, (ulong)counters.ReceivedBytes);
+    }
 
     public override void Rest()
     {

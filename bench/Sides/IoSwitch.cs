@@ -79,7 +79,11 @@ internal abstract class IoSwitch : IDisposable
     }
 
     /// <summary>What port 1 received since it began.</summary>
-    public virtual (ulong Packets, ulong Bytes) ReadInput() => Read(Input) is var input ? (input.ReceivedPackets, input.ReceivedBytes) : default;
+    public virtual (ulong Packets, ulong Bytes) ReadInput()
+    {
+        PortStatistics input = Read(Input);
+        return (input.ReceivedPackets, input.ReceivedBytes);
+    }
 
     private PortStatistics Read(ushort number)
     {

@@ -11,8 +11,6 @@ namespace Softswitch.Ports.Opening;
 /// <summary>Finds other users of a port's interface. With AF_PACKET they get its packets as well; with AF_XDP, and where flows are in the kernel, they get none.</summary>
 internal static class InterfaceUsers
 {
-    private const string UnderlayAddress = "address";
-
     /// <summary>In the calling thread's network namespace.</summary>
     /// <returns>Warnings, a line each. Nothing of a TAP device, whose far end is the host, nor of an underlay's address.</returns>
     public static IReadOnlyList<string> Describe(PortSpec spec, IPortDevice device)
@@ -28,16 +26,15 @@ internal static class InterfaceUsers
             using NetlinkSocket netlink = NetlinkSocket.Open();
             bool isTaken = device is AfXdpPort or KernelOffloadPort;
             string none = $"gets none of its packets any more ({(device is AfXdpPort ? "AF_XDP" : "its flows are in the kernel; offload=off leaves them to both")})";
-            (string? bridge, string? address, string? above) = Find(netlink, index);
-            if (bridge != null)
+            if (FindBridge(netlink, index) is string bridge)
             {
                 lines.Add($"it is a port of {bridge}, which {(isTaken ? none : "forwards its packets as well")}");
             }
-            if (!spec.Options.ContainsKey(UnderlayAddress) && address != null)
+            if (!spec.Options.ContainsKey(PortSpec.AddressKey) && FindAddress(netlink, index) is string address)
             {
                 lines.Add($"it has the address {address}: the host {(isTaken ? none : "takes its packets as well, and answers")}");
             }
-            if (above != null && isTaken)
+            if (isTaken && FindAbove(netlink, index) is string above)
             {
                 lines.Add($"{above} is on it, and {none}");
             }
@@ -57,13 +54,10 @@ internal static class InterfaceUsers
         try
         {
             using NetlinkSocket netlink = NetlinkSocket.Open();
-            return Find(netlink, device.Index) switch
-            {
-                ({ } bridge, _, _) => $"it is a port of {bridge}",
-                (_, { } address, _) => $"it has the address {address}",
-                (_, _, { } above) => $"{above} is on it",
-                _ => null,
-            };
+            return FindBridge(netlink, device.Index) is string bridge ? $"it is a port of {bridge}"
+                : FindAddress(netlink, device.Index) is string address ? $"it has the address {address}"
+                : FindAbove(netlink, device.Index) is string above ? $"{above} is on it"
+                : null;
         }
         catch (SystemCallException e)
         {
@@ -71,11 +65,10 @@ internal static class InterfaceUsers
         }
     }
 
-    private static (string? Bridge, string? Address, string? Above) Find(NetlinkSocket netlink, int index)
-    {
-        IReadOnlyList<Link> links = netlink.ListLinks();
-        int master = links.FirstOrDefault(link => link.Index == index)?.Master ?? 0;
-        string? NameOf(Func<Link, bool> isWanted) => links.FirstOrDefault(isWanted)?.Name;
-        return (NameOf(link => link.Index == master), netlink.FindAddresses(index) is [var first, ..] ? $"{first}" : null, NameOf(link => link.Below == index));
-    }
+    private static string? FindBridge(NetlinkSocket netlink, int index) =>
+        netlink.FindLink(index) is { Master: > 0 and int master } ? netlink.FindLink(master)?.Name : null;
+
+    private static string? FindAddress(NetlinkSocket netlink, int index) => netlink.FindAddresses(index) is [var first, ..] ? $"{first}" : null;
+
+    private static string? FindAbove(NetlinkSocket netlink, int index) => netlink.ListLinks().FirstOrDefault(link => link.Below == index)?.Name;
 }
